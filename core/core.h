@@ -87,6 +87,8 @@ void core_ready(uint32_t ready);
  * or disk is opened, so that a program without them does not link them. */
 extern void (*core_net_ready)(void);
 extern void (*core_block_ready)(void);
+/* Called for BASE_READY_CONSOLE; NULL until somebody reads the console. */
+extern void (*core_console_ready)(void);
 
 /* -- application memory -- */
 
@@ -104,20 +106,28 @@ void core_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int core_format(char *out, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A call that is not done: named once on the console; returns -ENOSYS. */
-long core_unimplemented(long number, const void *caller);
+/* A call that is not done: named once on the console, with the address it
+ * came from; returns -ENOSYS. */
+long core_unimplemented(long number, const char *name, const void *caller);
+
+/* The value of halvm.NAME=VALUE on the command line, "" for a bare
+ * halvm.NAME, or NULL (docs/command-line.md). */
+const char *core_option(const char *name);
 
 /* Ends the program: runs nothing more of it. status as for base->exit. */
-void core_exit(int status) __attribute__((noreturn));
+void core_halt(int status) __attribute__((noreturn));
 
 /* -- doubly linked lists, circular, with a head that is no element -- */
 
 struct list {
     struct list *next, *prev;
 };
-#define LIST_INIT(name) {&(name), &(name)}
+#define LIST_INIT(name)                                                        \
+    {                                                                          \
+        &(name), &(name)                                                       \
+    }
 #define container_of(pointer, type, member)                                    \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 #define list_for_each(item, head)                                              \
     for (struct list *item = (head)->next, *item##_next = item->next;          \
          item != (head); item = item##_next, item##_next = item->next)

@@ -31,10 +31,10 @@
 
 enum base_status {
     BASE_OK = 0,
-    BASE_AGAIN,  /* nothing there yet, or no room yet */
-    BASE_NOMEM,  /* not enough memory; nothing was changed */
-    BASE_NODEV,  /* no such device */
-    BASE_IO,     /* the device failed or lied */
+    BASE_AGAIN, /* nothing there yet, or no room yet */
+    BASE_NOMEM, /* not enough memory; nothing was changed */
+    BASE_NODEV, /* no such device */
+    BASE_IO,    /* the device failed or lied */
 };
 
 /*

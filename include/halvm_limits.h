@@ -15,15 +15,15 @@
 
 /* -- memory (core/mem) -- */
 #define LIMIT_VMAS            65536 /* mappings; Linux: vm.max_map_count 65530 */
-#define LIMIT_MAIN_STACK_SIZE (8u << 20) /* bytes, and at most memory / 8 */
+#define LIMIT_MAIN_STACK_SIZE (8u << 20)   /* bytes, and at most memory / 8 */
 #define LIMIT_BRK_SIZE        (1ull << 32) /* bytes of address space */
 
 /* -- threads (core/thread) -- */
-#define LIMIT_THREADS           32768
-#define LIMIT_CORE_STACK_SIZE   16384 /* bytes: idle and upcalls run there */
-#define LIMIT_SLICE_NS          10000000u /* one thread's turn */
-#define LIMIT_FUTEX_BUCKETS     256
-#define LIMIT_ROBUST_LIST       2048 /* entries walked at a thread's end */
+#define LIMIT_THREADS         32768
+#define LIMIT_CORE_STACK_SIZE 16384     /* bytes: idle and upcalls run there */
+#define LIMIT_SLICE_NS        10000000u /* one thread's turn */
+#define LIMIT_FUTEX_BUCKETS   256
+#define LIMIT_ROBUST_LIST     2048 /* entries walked at a thread's end */
 
 /* -- time (core/time) -- */
 #define LIMIT_POSIX_TIMERS 4096
@@ -32,26 +32,26 @@
 #define LIMIT_SIGNALS_QUEUED 4096 /* siginfo records, whole system */
 
 /* -- files (core/file) -- */
-#define LIMIT_DESCRIPTORS   65536 /* hard RLIMIT_NOFILE; the soft one is 1024 */
+#define LIMIT_DESCRIPTORS      65536 /* hard RLIMIT_NOFILE; the soft one is 1024 */
 #define LIMIT_DESCRIPTORS_SOFT 1024
-#define LIMIT_PATH_SIZE     4096 /* PATH_MAX */
-#define LIMIT_NAME_SIZE     255  /* NAME_MAX */
-#define LIMIT_SYMLINKS      40   /* followed in one look-up (Linux: 40) */
-#define LIMIT_IOV           1024 /* UIO_MAXIOV */
-#define LIMIT_PIPE_SIZE     65536 /* bytes; one writer's atomic unit is 4096 */
-#define LIMIT_EPOLL_NESTING 4
-#define LIMIT_MQUEUES       256
-#define LIMIT_SEMAPHORES    32000
+#define LIMIT_PATH_SIZE        4096 /* PATH_MAX */
+#define LIMIT_NAME_SIZE        255  /* NAME_MAX */
+#define LIMIT_SYMLINKS         40   /* followed in one look-up (Linux: 40) */
+#define LIMIT_IOV              1024 /* UIO_MAXIOV */
+#define LIMIT_PIPE_SIZE        65536 /* bytes; one writer's atomic unit is 4096 */
+#define LIMIT_EPOLL_NESTING    4
+#define LIMIT_MQUEUES          256
+#define LIMIT_SEMAPHORES       32000
 
 /* -- network (core/net) -- */
-#define LIMIT_NICS              8
-#define LIMIT_SOCKETS           16384
-#define LIMIT_BACKLOG           4096
-#define LIMIT_FRAME_SIZE        1526 /* bytes: 1500, Ethernet, VLAN, a margin */
-#define LIMIT_NET_SHARE         4    /* the network may hold memory / this */
+#define LIMIT_NICS       8
+#define LIMIT_SOCKETS    16384
+#define LIMIT_BACKLOG    4096
+#define LIMIT_FRAME_SIZE 1526 /* bytes: 1500, Ethernet, VLAN, a margin */
+#define LIMIT_NET_SHARE  4    /* the network may hold memory / this */
 
 /* -- devices -- */
-#define LIMIT_BLOCK_DEVICES     16
-#define LIMIT_VIRTQUEUE_SIZE    256
+#define LIMIT_BLOCK_DEVICES  16
+#define LIMIT_VIRTQUEUE_SIZE 256
 
 #endif

@@ -52,6 +52,9 @@ void arch_switch(uint64_t *save_sp, uint64_t next_sp);
 /* Continues next_sp without saving anything; the FPU may hold another
  * thread's state, so its registers are made clean first. */
 void arch_switch_to(uint64_t next_sp) __attribute__((noreturn));
+/* As arch_switch, but what runs next is fn, on the stack that ends at
+ * stack_top. Returns when somebody switches back; fn does not. */
+void arch_switch_call(uint64_t *save_sp, void *stack_top, void (*fn)(void));
 /* Runs fn on the stack that ends at stack_top; never returns. */
 void arch_call_on(void *stack_top, void (*fn)(void)) __attribute__((noreturn));
 
@@ -60,7 +63,7 @@ void arch_call_on(void *stack_top, void (*fn)(void)) __attribute__((noreturn));
  * call a second time with the value 1 (the first returns 0). Only what the
  * ABI keeps over a call is meaningful in it.
  */
-int arch_capture(struct arch_frame *frame);
+int arch_capture(struct arch_frame *frame) __attribute__((returns_twice));
 
 /*
  * Copies size bytes where either side may be the application's. Returns 0, or
@@ -70,8 +73,9 @@ int arch_capture(struct arch_frame *frame);
 int arch_copy(void *to, const void *from, size_t size);
 extern const char arch_copy_begin[], arch_copy_end[], arch_copy_fault[];
 
-/* Where a signal handler returns to (its stack pointer is then the signal
- * frame that core/signal made); calls core_sigreturn. */
+/* Where a signal handler returns to (its stack pointer is then the ucontext
+ * in the signal frame that core/signal made): aligns the stack and calls
+ * core_sigreturn(that stack pointer), which does not return. */
 extern const char arch_sigreturn_trampoline[];
 
 static inline uint64_t arch_tsc(void)

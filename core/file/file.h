@@ -55,7 +55,7 @@ struct file_ops {
      * sets *data and returns the bytes there, 0 at the end, -errno. */
     long (*data_at)(struct file *file, off_t offset, const void **data);
     int (*set_flags)(struct file *file, int flags); /* F_SETFL changed them */
-    const struct socket_ops *socket; /* NULL: ENOTSOCK */
+    const struct socket_ops *socket;                /* NULL: ENOTSOCK */
     /* The last reference is gone. Frees private; cannot fail. */
     void (*release)(struct file *file);
 };
@@ -67,7 +67,7 @@ struct file {
     int flags; /* O_ACCMODE, O_NONBLOCK, O_APPEND, ...; not O_CLOEXEC */
     off_t offset;
     void *private;
-    struct file_node *node; /* if it has a place in the tree */
+    struct file_node *node;  /* if it has a place in the tree */
     struct list epoll_items; /* of core/file/epoll.c */
 };
 
@@ -83,12 +83,36 @@ struct file *file_get(int fd);
  * >= lowest; flags: O_CLOEXEC or 0. Returns it, or -EMFILE with the reference
  * put. */
 int file_install(struct file *file, int lowest, int flags);
+/* As file_get, and also gives files opened with O_PATH, which can be named
+ * but not used: for dup, fstat, fchdir and the *at calls. */
+struct file *file_get_path(int fd);
+/* Takes a descriptor away; 0 or -EBADF. */
+int file_close(int fd);
+/* How many descriptors are open. */
+unsigned file_open_count(void);
+
+/* RLIMIT_NOFILE: descriptors are below the soft limit. The hard limit only
+ * goes down; LIMIT_DESCRIPTORS is where it starts. */
+uint32_t file_limit(void);
+uint32_t file_limit_hard(void);
+/* 0 or -EINVAL (soft above hard), -EPERM (above LIMIT_DESCRIPTORS). */
+int file_limit_set(uint64_t soft, uint64_t hard);
+
+/* Makes a file of the tree, or gives it new content (a copy): how core/net
+ * fills /etc/resolv.conf. A file that came from the initrd is left as it is.
+ * 0, -EEXIST (from the initrd), -ENOSPC, -ENOTDIR, ... */
+int file_provide(const char *path, const void *data, size_t size);
+/* Called once before /etc/resolv.conf is first looked up, if set: so that
+ * the network can start and fill it. */
+extern void (*file_resolver_hook)(void);
 
 void file_init(void);
 
 /* -- poll, select and epoll -- */
 
-/* Called by a poll operation for each queue that announces changes. */
+/* Called by a poll operation for each queue that announces changes, at most
+ * FILE_POLL_QUEUES of one file. poller may be NULL: then nothing is done. */
+#define FILE_POLL_QUEUES 3
 void file_poll_wait(struct file_poller *poller, struct wait_queue *queue);
 /* The poll bits now, without waiting. */
 uint32_t file_poll_now(struct file *file);

@@ -84,6 +84,13 @@ bool mem_code_writable(void);
 uint64_t mem_total_bytes(void);
 uint64_t mem_free_bytes(void);
 
+/* RLIMIT_AS as the program set it, in bytes of mapped address space;
+ * UINT64_MAX: no limit but the machine. */
+void mem_limit_set(uint64_t bytes);
+uint64_t mem_limit_get(void);
+uint64_t mem_mapped_bytes(void); /* address space in use, image included */
+uint64_t mem_data_bytes(void);   /* of it, the program break's */
+
 /* Text of /proc/self/maps and smaps-like lines, for core/file/proc.c: writes
  * the mapping that follows address into *out and returns true. */
 struct mem_region {

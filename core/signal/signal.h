@@ -35,10 +35,11 @@ struct signal_thread {
     uint64_t mask_saved; /* to restore after sigsuspend, ppoll, ... */
     bool restore_mask;   /* mask_saved is meant */
     uint64_t pending;
-    uint64_t waited;     /* sigtimedwait takes these even if masked */
-    struct list queue;   /* siginfo records of pending */
+    uint64_t waited;             /* sigtimedwait takes these even if masked */
+    struct list queue;           /* siginfo records of pending */
     uint64_t alt_base, alt_size; /* sigaltstack; size 0: none */
     uint32_t alt_flags;
+    uint64_t in_core; /* where signal_deliver_in_core goes on, or 0 */
 };
 
 void signal_thread_init(struct signal_thread *signal);
@@ -53,6 +54,8 @@ int signal_send(int signal, const siginfo_t *info);
 
 /* Whether thread_block(interruptible) of this thread must stop. */
 bool signal_interrupts(const struct thread *thread);
+/* Whether a pending SIGNAL_CANCEL must end the call of this thread. */
+bool signal_cancels(const struct thread *thread);
 /* Whether something can be delivered to the current thread now. */
 bool signal_deliverable(void);
 

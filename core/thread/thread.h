@@ -19,6 +19,10 @@
 
 #include "core/core.h"
 #include "core/signal/signal.h"
+#include "core/time/time.h"
+
+/* The program's number; the first thread's, too. */
+#define THREAD_PID 1
 
 enum thread_state {
     THREAD_RUNNABLE, /* running, or in the run queue */
@@ -27,23 +31,26 @@ enum thread_state {
 };
 
 struct thread {
-    struct arch_context context; /* valid if interrupted */
+    struct arch_context context; /* valid if interrupted; first: see upcall */
     uint64_t stack_pointer;      /* valid if left in core */
     bool interrupted;
     enum thread_state state;
     bool woken;        /* thread_wake came before thread_block */
+    bool interruptible; /* blocked, and a signal may end that */
+    int wake_result;    /* what thread_block returns */
     bool cancel_point; /* in a cancellation point: libc/cancel.c */
     int tid;
     char name[16];
-    uint64_t tp; /* FS base */
+    uint64_t tp; /* FS base; the current thread's is loaded */
     struct list run;  /* in the run queue */
     struct list all;  /* in thread_list */
     struct list hash; /* by tid */
-    uint64_t slice_end_ns;
+    int64_t slice_left_ns; /* of its turn, at the last switch */
     uint64_t cpu_ns;      /* processor time up to the last switch */
     uint64_t switched_ns; /* when it was last given the processor */
     uint32_t *clear_tid;  /* CLONE_CHILD_CLEARTID, set_tid_address */
     void *robust_list;    /* set_robust_list */
+    struct time_timer timer; /* thread_block's deadline */
     struct signal_thread signal;
     void *file_scratch; /* core/file: a path buffer while one is needed */
 };
@@ -59,6 +66,11 @@ void thread_start_first(uint64_t entry, uint64_t stack_pointer)
     __attribute__((noreturn));
 
 struct thread *thread_find(int tid);
+/* For core_clone: a thread that is in no queue yet, as if interrupted, with
+ * clean registers; NULL if there is no memory or number left. */
+struct thread *thread_new(void);
+/* Lets a new thread run. */
+void thread_add(struct thread *thread);
 
 /*
  * Blocks the calling thread until thread_wake(), the deadline
@@ -70,10 +82,31 @@ struct thread *thread_find(int tid);
 int thread_block(uint64_t deadline_ns, bool interruptible);
 /* Makes a thread runnable, ahead of those that used up their slice. */
 void thread_wake(struct thread *thread);
+/* A signal came: ends an interruptible thread_block with -EINTR. */
+void thread_interrupt(struct thread *thread);
 /* Lets others run; returns when it is this thread's turn again. */
 void thread_yield(void);
 /* Ends the calling thread. */
 void thread_exit(void) __attribute__((noreturn));
+/* musl's __unmapself: unmaps the calling thread's stack and ends the thread.
+ * Called without the monitor. */
+void thread_unmap_and_exit(void *address, size_t size)
+    __attribute__((noreturn));
+/* libc/cancel.c: the thread is in a cancellation point, or out of it. Called
+ * without the monitor. */
+void thread_cancel_point(long on);
+
+/* Goes on with the current thread's context, in application code, on the core
+ * stack. For core/signal, which has made that context. */
+void thread_continue(void) __attribute__((noreturn));
+/* A timer may be due earlier than the base was told. core/time. */
+void thread_timer_changed(void);
+/* The parts of core_leave_slow that are the scheduler's: looks after what the
+ * base reported; lets others run if they should; asks for the next timer. */
+void thread_attend(void);
+bool thread_switch_due(void);
+void thread_preempt(void);
+void thread_timer_arm(void);
 
 /* Processor time so far, ns; of a thread (the current one included) or of
  * the whole program. */
@@ -95,7 +128,10 @@ struct wait_entry {
     void (*wake)(struct wait_entry *entry, uint32_t events);
     bool exclusive; /* counted by wait_wake's count */
 };
-#define WAIT_QUEUE_INIT(name) {LIST_INIT((name).entries)}
+#define WAIT_QUEUE_INIT(name)                                                  \
+    {                                                                          \
+        LIST_INIT((name).entries)                                              \
+    }
 void wait_queue_init(struct wait_queue *queue);
 void wait_add(struct wait_queue *queue, struct wait_entry *entry);
 void wait_remove(struct wait_entry *entry); /* harmless if not queued */

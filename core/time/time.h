@@ -12,7 +12,9 @@
 
 #include "core/core.h"
 
-#define TIME_NEVER UINT64_MAX
+struct wait_queue;
+
+#define TIME_NEVER  UINT64_MAX
 #define TIME_SECOND 1000000000ull
 
 uint64_t time_now_ns(void);  /* CLOCK_MONOTONIC */
@@ -23,6 +25,10 @@ uint64_t time_deadline(uint64_t duration_ns);
 /* Checks and converts; -EINVAL if negative or tv_nsec out of range. */
 int time_from_timespec(const struct timespec *ts, uint64_t *out_ns);
 void time_to_timespec(uint64_t ns, struct timespec *out);
+
+/* Told when CLOCK_REALTIME is set: whoever waits for an absolute time of that
+ * clock converts it anew. */
+extern struct wait_queue time_wall_changed;
 
 /*
  * A timer calls fire(timer) once, in the monitor, when its deadline has
@@ -36,6 +42,9 @@ struct time_timer {
 /* Arms, or moves an armed one. Never fails: the heap grows when a timer is
  * made, see time_timer_reserve. */
 void time_timer_set(struct time_timer *timer, uint64_t deadline_ns);
+/* The same for a caller that tells the base of the next deadline itself, as
+ * thread_block does: the ordinary one calls thread_timer_changed. */
+void time_timer_set_quiet(struct time_timer *timer, uint64_t deadline_ns);
 void time_timer_cancel(struct time_timer *timer); /* harmless if not armed */
 /* Room for count more (or fewer, if negative) timers; 0 or -ENOMEM. */
 int time_timer_reserve(int count);

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# HaLVM. The targets a person uses:
+#
+#   make demo       build, serve a page as a Linux process and under QEMU
+#   make check      build, run all tests; the last line counts them
+#   make            the tools and libraries, in build/
+#   make install    likewise, under PREFIX (default /usr/local)
+#   make bench      the figures of docs/figures.md
+#   make clean      forget what was built; distclean: what was fetched, too
+#
+# Everything that is made goes to build/. Where things are: HACKING.md.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+
+PREFIX ?= /usr/local
+B := build
+TOP := $(CURDIR)
+VERSION := $(shell sed -n 's/^.define HALVM_VERSION "\(.*\)"/\1/p' \
+	include/halvm/version.h)
+
+CC := gcc
+WARN := -Wall -Wextra -Wshadow -Wundef -Wpointer-arith -Wcast-qual \
+	-Wwrite-strings -Wmissing-prototypes -Wstrict-prototypes \
+	-Wno-unused-parameter -Werror
+# Paths in debug information and assertions are relative to the tree.
+MAP := -ffile-prefix-map=$(TOP)/=
+
+.PHONY: all
+all: sysroot tools
+
+# -- what is fetched: musl and lwIP, from Debian's source packages -----------
+
+MUSL := $(B)/third_party/musl
+LWIP := $(B)/third_party/lwip
+FETCHED := $(MUSL)/VERSION $(LWIP)/FILES
+
+.PHONY: setup
+setup:
+	./setup
+
+$(FETCHED) &:
+	./setup
+
+# -- libc: musl, unmodified, behind our headers -------------------------------
+
+MUSL_CC := $(CC) -I$(TOP)/libc/include -I$(TOP)/include $(MAP)
+MUSL_CFLAGS := -O2 -g -fno-pie -fno-stack-protector
+# Objects of musl whose place ours take (libc/).
+MUSL_LEFT_OUT := src/thread/x86_64/clone.o src/process/x86_64/vfork.o \
+	src/thread/x86_64/__set_thread_area.o \
+	src/thread/x86_64/__unmapself.o src/thread/__syscall_cp.o \
+	src/malloc/free.o src/malloc/calloc.o \
+	src/string/x86_64/memcpy.o src/string/x86_64/memmove.o \
+	src/string/x86_64/memset.o src/env/__libc_start_main.o
+LIBC_SRC := $(wildcard libc/*.c libc/*.S)
+LIBC_OBJ := $(LIBC_SRC:%=$(B)/obj/%.o) $(B)/obj/libc/libc_start_main.o
+MUSL_INCLUDES = -I$(TOP)/libc/include -Iinclude -I. -I$(MUSL)/arch/x86_64 \
+	-I$(MUSL)/arch/generic -I$(B)/musl/obj/src/internal \
+	-I$(MUSL)/src/include -I$(MUSL)/src/internal \
+	-I$(B)/musl/obj/include -I$(MUSL)/include -I$(MUSL)/src
+
+$(B)/musl/built: $(MUSL)/VERSION $(wildcard libc/include/*) \
+		include/syscalls.def
+	rm -rf $(B)/musl
+	mkdir -p $(B)/musl
+	cd $(B)/musl && CC="$(MUSL_CC)" CFLAGS="$(MUSL_CFLAGS)" \
+		../third_party/musl/configure --disable-shared \
+		--prefix=/ >configure.log
+	+$(MAKE) -s -C $(B)/musl lib/libc.a lib/crt1.o lib/crti.o lib/crtn.o
+	+$(MAKE) -s -C $(B)/musl install-headers install-libs \
+		DESTDIR=$(TOP)/$(B)/musl/root >/dev/null
+	touch $@
+
+$(B)/obj/libc/%.o: libc/% $(B)/musl/built
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -nostdinc -ffreestanding -fno-pie -O2 -g $(MAP) \
+		-ffunction-sections -fdata-sections -fno-strict-aliasing \
+		-fno-stack-protector -fno-asynchronous-unwind-tables \
+		-D_XOPEN_SOURCE=700 $(MUSL_INCLUDES) -MMD -MP -c -o $@ $<
+
+# Its open and poll are for set-user-ID programs: see gate/stubs.S.
+$(B)/obj/libc/libc_start_main.o: $(B)/musl/built
+	@mkdir -p $(@D)
+	objcopy --redefine-sym __halvm_sys_open=__halvm_sys_open_at_start \
+		--redefine-sym __halvm_sys_poll=__halvm_sys_poll_at_start \
+		$(B)/musl/obj/src/env/__libc_start_main.o $@
+
+$(B)/lib/halvm/lib/libc.a: $(B)/musl/built $(LIBC_OBJ)
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) qcSD $@ $(LIBC_OBJ)
+	cd $(B)/musl/obj && find src -name '*.o' $(MUSL_LEFT_OUT:%=! -path %) | \
+		sort | xargs $(AR) qcSD $(TOP)/$@
+	ranlib -D $@
+
+# -- core, gate and the bases inside the image --------------------------------
+
+CORE_SRC := $(sort $(wildcard core/*.c core/*/*.c gate/*.c gate/*.S \
+	arch/x86_64/*.c arch/x86_64/*.S base/hw/*.c base/hw/*.S \
+	base/linux/*.c drivers/*/*.c))
+# Linked by themselves: see their first lines.
+ALONE_SRC := gate/dispatch.c base/hw/note.S
+CORE_OBJ := $(patsubst %,$(B)/obj/%.o,$(filter-out $(ALONE_SRC),$(CORE_SRC)))
+GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
+CORE_CFLAGS := -std=c11 -O2 -g $(MAP) -nostdinc -isystem $(GCC_INCLUDE) \
+	-isystem $(B)/musl/root/include -D_GNU_SOURCE -I. -Iinclude \
+	-Iarch/x86_64 -fno-pic -fno-pie -mcmodel=small -mgeneral-regs-only \
+	-ffunction-sections -fdata-sections -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing
+
+$(B)/obj/core/%.o $(B)/obj/gate/%.o $(B)/obj/arch/%.o $(B)/obj/base/%.o \
+$(B)/obj/drivers/%.o: CFLAGS_HERE = $(CORE_CFLAGS) $(WARN)
+
+-include third_party/lwip/lwip.mk
+LWIP_OBJ := $(patsubst %.c,$(B)/obj/lwip/%.o,$(LWIP_FILES))
+$(B)/obj/core/net/%.o: CFLAGS_HERE += -Ithird_party/lwip -I$(LWIP)/src/include
+$(B)/obj/lwip/%.o: $(LWIP)/%.c $(B)/musl/built
+	@mkdir -p $(@D)
+	$(CC) $(CORE_CFLAGS) -Wall -Wno-address -Dmem_init=lwip_mem_init \
+		-Ithird_party/lwip \
+		-I$(LWIP)/src/include -MMD -MP -c -o $@ $<
+
+$(B)/obj/%.c.o: %.c $(B)/musl/built
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_HERE) -MMD -MP -c -o $@ $<
+$(B)/obj/%.S.o: %.S $(B)/musl/built
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_HERE) -MMD -MP -c -o $@ $<
+
+# One relocatable object whose names are local but for __halvm_* and halvm_*,
+# so that a program may use any name it likes; its sections stay apart for
+# --gc-sections.
+# The pure functions that core uses are musl's own, linked in: a program may
+# replace memcpy, and libc/memcpy.S uses vector registers, which core must
+# leave alone.
+$(B)/obj/string.a: $(B)/musl/built
+	@mkdir -p $(@D)
+	rm -f $@
+	cd $(B)/musl/obj/src && find string stdlib/atoi.o network/htonl.o \
+		-name '*.o' | sort | xargs $(AR) rcsD $(TOP)/$@
+
+$(B)/obj/halvm.o: $(CORE_OBJ) $(LWIP_OBJ) $(B)/obj/string.a
+	$(LD) -r -o $@.all $^
+	objcopy --wildcard -G '__halvm_*' -G 'halvm_*' $@.all $@
+
+$(B)/lib/halvm/lib/libhalvm.a: $(B)/obj/halvm.o $(B)/obj/gate/dispatch.c.o
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcsD $@ $^
+
+$(B)/lib/halvm/lib/halvm-boot.o: $(B)/obj/base/hw/note.S.o
+	@mkdir -p $(@D)
+	cp $< $@
+
+# -- the sysroot that the tools link programs with ----------------------------
+
+COMPAT_SRC := $(wildcard libc/compat/*.c)
+COMPAT_OBJ := $(COMPAT_SRC:%=$(B)/obj/%.o)
+$(B)/obj/libc/compat/%.o: libc/compat/% $(B)/musl/built
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -O2 -g $(MAP) -nostdinc -isystem $(B)/musl/root/include \
+		-isystem $(GCC_INCLUDE) -D_GNU_SOURCE -fno-pie \
+		-U_FORTIFY_SOURCE -fno-builtin -ffunction-sections \
+		-fno-stack-protector $(WARN) -Wno-cast-qual -MMD -MP -c -o $@ $<
+$(B)/lib/halvm/lib/libhalvm-compat.a: $(COMPAT_OBJ)
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcsD $@ $^
+
+$(B)/lib/halvm/include/stdio.h: $(B)/musl/built $(wildcard include/halvm/*)
+	mkdir -p $(B)/lib/halvm/include $(B)/lib/halvm/lib
+	cp -r $(B)/musl/root/include/. $(B)/lib/halvm/include/
+	cp -r include/halvm $(B)/lib/halvm/include/
+	cd $(B)/musl/root/lib && cp crt1.o crti.o crtn.o lib[!c]*.a libcrypt.a \
+		$(TOP)/$(B)/lib/halvm/lib/
+	touch $@
+
+LIBS := libc.a libhalvm.a libhalvm-compat.a halvm-boot.o
+.PHONY: sysroot
+sysroot: $(B)/lib/halvm/include/stdio.h $(LIBS:%=$(B)/lib/halvm/lib/%)
+
+-include tools/tools.mk
+.PHONY: tools
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: clean distclean
+clean:
+	find $(B) -mindepth 1 -maxdepth 1 ! -name third_party \
+		-exec rm -rf {} +
+distclean:
+	rm -rf $(B)
+
+# -- documents made from the tree ----------------------------------------------
+
+$(B)/generate/syscalls-doc: tools/generate/syscalls-doc.c include/syscalls.def
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -O1 $(WARN) -Iinclude -o $@ $<
+
+docs/syscalls.md: $(B)/generate/syscalls-doc
+	$< >$@

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of base/hw and the drivers under it share: bare x86-64.
+ *
+ * Addresses. The image runs at its physical addresses. All RAM is also mapped
+ * at HW_DIRECT (read, write, no execute), which is how frames are zeroed and
+ * page tables edited. The arena of base.h is above the image in the lower
+ * half. Page 0 is mapped nowhere in the lower half.
+ *
+ * Interrupts are on (IF=1) nearly always, in core too; every vector has a
+ * stack of its own (IST). Handlers registered here run on the interrupt stack
+ * with interrupts off, use general registers only, and do no more than
+ * acknowledge their device and call hw_ready().
+ */
+#ifndef HALVM_HW_H
+#define HALVM_HW_H
+
+#include "base.h"
+#include "halvm_limits.h"
+
+#define HW_DIRECT 0xffff800000000000ull
+
+extern const struct base hw_base;
+extern struct base_info hw_info;
+
+/* -- physical memory (mem.c) -- */
+
+/* The direct map's address of a physical one. */
+static inline void *hw_physical(uint64_t physical)
+{
+    return (void *)(HW_DIRECT + physical);
+}
+/* The physical address behind any mapped one (image, direct map, arena),
+ * touching it first if it was only promised. */
+uint64_t hw_physical_of(const void *address);
+/* count contiguous zeroed frames for the base itself (rings, buffers), in the
+ * direct map; NULL if there are none. Accounted as tables. */
+void *hw_pages_get(size_t count);
+void hw_pages_put(void *pages, size_t count);
+/* Device registers, uncached. Never fails but for want of page tables, which
+ * ends the machine (boot only). */
+volatile void *hw_mmio_map(uint64_t physical, size_t size);
+
+/* -- interrupts (interrupt.c) -- */
+
+/* Routes an I/O APIC line to handler(argument). */
+enum base_status hw_irq_line(unsigned gsi, bool level, bool active_low,
+                             void (*handler)(void *), void *argument);
+/* A message-signalled interrupt: what to write into the device. */
+enum base_status hw_irq_message(void (*handler)(void *), void *argument,
+                                uint64_t *address, uint32_t *data);
+/* From a handler: something is ready (enum base_ready). */
+void hw_ready(uint32_t ready);
+
+/* -- devices found at boot (boot.c, drivers/) -- */
+
+/* From ACPI, or 0: see drivers/acpi. */
+struct hw_platform {
+    uint64_t acpi_rsdp;
+    uint64_t ioapic_address;
+    uint32_t ioapic_gsi_base;
+    bool has_pci;
+};
+extern struct hw_platform hw_platform;
+
+/* Written once at boot: hw_options.x from "halvm.x=" of the command line. */
+const char *hw_option(const char *name); /* value, or NULL */
+
+/* -- what base.h says of devices (devices.c, net.c, blk.c) -- */
+
+enum base_status hw_dev_get(enum base_device_kind kind, unsigned index,
+                            struct base_device *out);
+unsigned hw_net_send(unsigned index, const struct base_net_frame *frames,
+                     unsigned count);
+unsigned hw_net_recv(unsigned index, struct base_net_frame *frames,
+                     unsigned count);
+enum base_status hw_blk_submit(unsigned index,
+                               const struct base_block_request *request);
+unsigned hw_blk_reap(unsigned index, struct base_block_done *done,
+                     unsigned count);
+
+/* -- words to the console (devices.c) -- */
+
+/* Writes the strings up to a NULL as one line, in one console_write: what an
+ * operator must know, such as a device that lies. At most 160 bytes. */
+void hw_log(const char *first, ...) __attribute__((sentinel));
+
+/* -- ports -- */
+
+static inline void hw_out8(uint16_t port, uint8_t value)
+{
+    __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port));
+}
+static inline void hw_out16(uint16_t port, uint16_t value)
+{
+    __asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port));
+}
+static inline void hw_out32(uint16_t port, uint32_t value)
+{
+    __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port));
+}
+static inline uint8_t hw_in8(uint16_t port)
+{
+    uint8_t value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+static inline uint16_t hw_in16(uint16_t port)
+{
+    uint16_t value;
+    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+static inline uint32_t hw_in32(uint16_t port)
+{
+    uint32_t value;
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Whole pages for core itself.
+ *
+ * They live in two windows of the arena: a small one beside the application's
+ * first mappings, which shares their page tables, and a large one for what is
+ * beyond. A bitmap says which pages of a window are taken; that of the large
+ * window lies at its start and grows by a page for each 128 MiB in use.
+ * Freeing never needs memory, so it cannot fail.
+ */
+#include "core/mem/mem.h"
+#include "core/mem/vma.h"
+
+struct window {
+    uint64_t start; /* address of page 0 */
+    uint64_t count; /* pages that the bitmap covers now */
+    uint64_t count_max;
+    uint64_t first_free; /* no page below it is free */
+    uint64_t *taken;     /* a bit a page */
+};
+
+#define WINDOW_STEP                                                            \
+    (8ull * LIMIT_PAGE_SIZE) /* pages that one bitmap page covers */
+
+static uint64_t mem_first_taken[2];
+static struct window mem_windows[2];
+
+void mem_pages_init(uint64_t first, uint64_t first_count, uint64_t second,
+                    uint64_t second_size)
+{
+    ASSERT(first_count <= 64 * sizeof(mem_first_taken) / sizeof(uint64_t));
+    memset(mem_first_taken, 0, sizeof(mem_first_taken));
+    mem_windows[0] = (struct window){
+        .start = first,
+        .count = first_count,
+        .count_max = first_count,
+        .taken = mem_first_taken,
+    };
+    mem_windows[1] = (struct window){
+        .start = second,
+        .count_max = second_size / LIMIT_PAGE_SIZE,
+        .taken = (uint64_t *)(uintptr_t)second,
+    };
+}
+
+static bool taken(const struct window *window, uint64_t page)
+{
+    return window->taken[page / 64] >> (page % 64) & 1;
+}
+
+static void mark(struct window *window, uint64_t page, uint64_t count, bool on)
+{
+    for (uint64_t i = page; i < page + count; i++) {
+        uint64_t bit = 1ull << (i % 64);
+        ASSERT(taken(window, i) != on);
+        if (on)
+            window->taken[i / 64] |= bit;
+        else
+            window->taken[i / 64] &= ~bit;
+    }
+}
+
+/* The first of count free pages in a row, or UINT64_MAX. */
+static uint64_t find_run(struct window *window, uint64_t count)
+{
+    uint64_t run = 0;
+    bool all_taken = true; /* so far, from first_free */
+    for (uint64_t i = window->first_free; i < window->count; i++) {
+        if (i % 64 == 0 && window->taken[i / 64] == UINT64_MAX) {
+            run = 0;
+            i += 63;
+            continue;
+        }
+        if (taken(window, i)) {
+            run = 0;
+            continue;
+        }
+        if (all_taken) {
+            window->first_free = i;
+            all_taken = false;
+        }
+        if (++run == count)
+            return i + 1 - count;
+    }
+    return UINT64_MAX;
+}
+
+/* Makes the bitmap of the large window cover more pages; at its first step
+ * the window's start is put aside for the whole bitmap. */
+static bool extend(struct window *window)
+{
+    uint64_t bitmap_pages = (window->count_max + WINDOW_STEP - 1) / WINDOW_STEP;
+    if (window->count + WINDOW_STEP > window->count_max)
+        return false;
+    uint64_t page =
+        window->start + window->count / WINDOW_STEP * LIMIT_PAGE_SIZE;
+    if (core_base->mem_map(page, LIMIT_PAGE_SIZE,
+                           BASE_PROT_READ | BASE_PROT_WRITE) != BASE_OK)
+        return false;
+    mem_charge(MEM_CORE, 1);
+    bool first = window->count == 0;
+    window->count += WINDOW_STEP;
+    if (first) {
+        ASSERT(bitmap_pages < WINDOW_STEP);
+        mark(window, 0, bitmap_pages, true);
+    }
+    return true;
+}
+
+static void *get(struct window *window, enum mem_account account, size_t count)
+{
+    uint64_t page = find_run(window, count);
+    if (page == UINT64_MAX)
+        return NULL;
+    uint64_t address = window->start + page * LIMIT_PAGE_SIZE;
+    if (core_base->mem_map(address, count * LIMIT_PAGE_SIZE,
+                           BASE_PROT_READ | BASE_PROT_WRITE) != BASE_OK)
+        return NULL;
+    mark(window, page, count, true);
+    mem_charge(account, (int64_t)count);
+    return (void *)(uintptr_t)address;
+}
+
+void *mem_pages_get(enum mem_account account, size_t count)
+{
+    ASSERT(count > 0 && account > MEM_IMAGE && account < MEM_FREE);
+    void *pages = get(&mem_windows[0], account, count);
+    if (pages != NULL)
+        return pages;
+    struct window *window = &mem_windows[1];
+    /* Too much for the machine is known before the bitmap grows for it. */
+    if (count > window->count_max / 2 ||
+        count > mem_free_bytes() / LIMIT_PAGE_SIZE)
+        return NULL;
+    while (find_run(window, count) == UINT64_MAX)
+        if (!extend(window))
+            return NULL;
+    return get(window, account, count);
+}
+
+void mem_pages_put(enum mem_account account, void *pages, size_t count)
+{
+    uint64_t address = (uintptr_t)pages;
+    struct window *window = &mem_windows[0];
+    if (address < window->start ||
+        address >= window->start + window->count * LIMIT_PAGE_SIZE)
+        window = &mem_windows[1];
+    uint64_t page = (address - window->start) / LIMIT_PAGE_SIZE;
+    ASSERT((address & MEM_PAGE_MASK) == 0 && address >= window->start);
+    ASSERT(count > 0 && page + count <= window->count);
+    mark(window, page, count, false);
+    if (page < window->first_free)
+        window->first_free = page;
+    core_base->mem_unmap(address, count * LIMIT_PAGE_SIZE);
+    mem_charge(account, -(int64_t)count);
+}

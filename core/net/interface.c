@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Interfaces: lwIP's netif over the base's network devices.
+ *
+ * Frames go out in batches: linkoutput only queues (with a reference, so TCP
+ * sees its segment as busy), and net_leave() hands the queue to net_send at
+ * the end of the operation. What the device has no room for stays queued
+ * until BASE_READY_NET; past TX_QUEUE_MAX lwIP gets ERR_MEM, which TCP takes
+ * as "later" and a datagram as ENOBUFS.
+ *
+ * Checksums. TCP's are left to the device where it can complete them; UDP's
+ * are always ours, since a fragmented datagram cannot be completed by it. A
+ * received frame that the device has checked is not checked again.
+ */
+#include "core/net/net.h"
+#include "core/time/time.h"
+
+#include "lwip/etharp.h"
+#include "lwip/ethip6.h"
+#include "lwip/inet_chksum.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/prot/ip4.h"
+#include "lwip/prot/ip6.h"
+#include "lwip/prot/tcp.h"
+#include "netif/ethernet.h"
+
+#define TX_QUEUE_MAX 256 /* frames, a power of two */
+#define BATCH        16
+/* Frames taken in one go before the program runs again. */
+#define RX_BUDGET 512
+
+struct interface {
+    struct netif netif;
+    unsigned index; /* of the base */
+    uint32_t features;
+    struct pbuf *tx[TX_QUEUE_MAX]; /* ring */
+    unsigned tx_first, tx_count;
+    bool tx_blocked;        /* the device had no room */
+    struct pbuf *rx[BATCH]; /* buffers ready to receive into */
+};
+
+static struct interface *interfaces[LIMIT_NICS];
+static unsigned interface_count;
+
+static void rx_again(struct time_timer *timer);
+static struct time_timer rx_timer = {.fire = rx_again};
+
+/* -- sending -- */
+
+#define ETHERNET_SIZE 14
+
+/* Asks the device for the TCP checksum of a frame that lwIP left at zero:
+ * the field takes the sum of the pseudo header. */
+static void checksum_ask(struct base_net_frame *frame)
+{
+    uint8_t *data = frame->data;
+    uint8_t *ip = data + ETHERNET_SIZE;
+    uint32_t sum = IP_PROTO_TCP, header_size, address_size, size;
+    const uint8_t *addresses;
+
+    if (data[12] == 0x08 && data[13] == 0x00 && ip[9] == IP_PROTO_TCP) {
+        header_size = (ip[0] & 15u) * 4;
+        addresses = ip + 12;
+        address_size = 8;
+        size = (uint32_t)(ip[2] << 8 | ip[3]) - header_size;
+    } else if (data[12] == 0x86 && data[13] == 0xdd && ip[6] == IP_PROTO_TCP) {
+        header_size = 40;
+        addresses = ip + 8;
+        address_size = 32;
+        size = (uint32_t)(ip[4] << 8 | ip[5]);
+    } else {
+        return;
+    }
+    sum += size;
+    for (uint32_t i = 0; i < address_size; i += 2)
+        sum += (uint32_t)(addresses[i] << 8 | addresses[i + 1]);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    ip[header_size + 16] = (uint8_t)(sum >> 8);
+    ip[header_size + 17] = (uint8_t)sum;
+    frame->flags = BASE_NET_CHECKSUM_NEEDED;
+    frame->checksum_start = (uint16_t)(ETHERNET_SIZE + header_size);
+    frame->checksum_offset = 16;
+}
+
+static void tx_flush(struct interface *interface)
+{
+    struct base_net_frame frames[BATCH];
+
+    while (interface->tx_count > 0) {
+        unsigned count = interface->tx_count, sent;
+
+        if (count > BATCH)
+            count = BATCH;
+        for (unsigned i = 0; i < count; i++) {
+            struct pbuf *p =
+                interface->tx[(interface->tx_first + i) % TX_QUEUE_MAX];
+
+            frames[i] =
+                (struct base_net_frame){.data = p->payload, .size = p->len};
+            if (interface->features & BASE_NET_TX_CHECKSUM)
+                checksum_ask(&frames[i]);
+        }
+        sent = core_base->net_send(interface->index, frames, count);
+        ASSERT(sent <= count);
+        for (unsigned i = 0; i < sent; i++)
+            pbuf_free(interface->tx[(interface->tx_first + i) % TX_QUEUE_MAX]);
+        interface->tx_first = (interface->tx_first + sent) % TX_QUEUE_MAX;
+        interface->tx_count -= sent;
+        if (sent < count) {
+            interface->tx_blocked = true;
+            return;
+        }
+    }
+}
+
+static err_t link_output(struct netif *netif, struct pbuf *p)
+{
+    struct interface *interface = netif->state;
+
+    if (interface->tx_count == TX_QUEUE_MAX)
+        return ERR_MEM;
+    /* The base takes frames in one piece. */
+    if (p->next) {
+        p = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
+        if (!p)
+            return ERR_MEM;
+    } else {
+        pbuf_ref(p);
+    }
+    interface->tx[(interface->tx_first + interface->tx_count++) %
+                  TX_QUEUE_MAX] = p;
+    net_output_pending = true;
+    return ERR_OK;
+}
+
+void net_interfaces_flush(void)
+{
+    for (unsigned i = 0; i < interface_count; i++) {
+        if (interfaces[i]->tx_count && !interfaces[i]->tx_blocked)
+            tx_flush(interfaces[i]);
+    }
+}
+
+/* -- receiving -- */
+
+/* Loopback packets of this interface were never summed if the device sums
+ * what leaves, so by default they are not checked; a frame that arrives is
+ * checked unless the device did. */
+static void input(struct netif *netif, struct pbuf *p, bool checked)
+{
+    u16_t flags = netif->chksum_flags;
+
+    if (checked)
+        netif->chksum_flags &=
+            (u16_t) ~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP);
+    else
+        netif->chksum_flags |=
+            NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+    if (netif->input(p, netif) != ERR_OK)
+        pbuf_free(p);
+    netif->chksum_flags = flags;
+}
+
+static unsigned rx_refill(struct interface *interface,
+                          struct base_net_frame *frames)
+{
+    unsigned count = 0;
+
+    while (count < BATCH) {
+        struct pbuf *p = interface->rx[count];
+
+        if (!p) {
+            p = pbuf_alloc(PBUF_RAW, LIMIT_FRAME_SIZE, PBUF_RAM);
+            if (!p)
+                break;
+            interface->rx[count] = p;
+        }
+        frames[count++] = (struct base_net_frame){.data = p->payload,
+                                                  .size = LIMIT_FRAME_SIZE};
+    }
+    return count;
+}
+
+/* Takes at most a batch; returns how many frames there were. */
+static unsigned rx_batch(struct interface *interface)
+{
+    struct base_net_frame frames[BATCH];
+    unsigned room = rx_refill(interface, frames);
+    unsigned count;
+
+    if (room == 0)
+        return 0;
+    count = core_base->net_recv(interface->index, frames, room);
+    ASSERT(count <= room);
+    for (unsigned i = 0; i < count; i++) {
+        struct pbuf *p = interface->rx[i];
+
+        interface->rx[i] = NULL;
+        p->len = p->tot_len = (u16_t)frames[i].size;
+        input(&interface->netif, p, frames[i].flags & BASE_NET_CHECKSUM_GOOD);
+    }
+    /* Buffers not used move to the front, where rx_refill looks. */
+    for (unsigned i = count; count > 0 && i < BATCH; i++) {
+        interface->rx[i - count] = interface->rx[i];
+        interface->rx[i] = NULL;
+    }
+    return count;
+}
+
+/* Segments that met a full queue are still unsent. */
+static void tcp_send_waiting(void)
+{
+    struct tcp_pcb *next;
+
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = next) {
+        next = pcb->next;
+        if (pcb->unsent)
+            tcp_output(pcb);
+    }
+}
+
+void net_interfaces_ready(void)
+{
+    unsigned budget = RX_BUDGET;
+
+    net_enter();
+    for (unsigned i = 0; i < interface_count; i++) {
+        struct interface *interface = interfaces[i];
+        unsigned count;
+
+        if (interface->tx_blocked) {
+            interface->tx_blocked = false;
+            tx_flush(interface);
+            if (!interface->tx_blocked)
+                tcp_send_waiting();
+        }
+        do {
+            count = rx_batch(interface);
+            budget = budget > count ? budget - count : 0;
+        } while (count > 0 && budget > 0);
+    }
+    net_leave();
+    if (budget == 0)
+        time_timer_set(&rx_timer, time_now_ns());
+}
+
+static void rx_again(struct time_timer *timer)
+{
+    net_interfaces_ready();
+}
+
+void net_interface_input(struct netif *netif, const void *frame, size_t size)
+{
+    struct pbuf *p;
+
+    if (size > LIMIT_FRAME_SIZE)
+        return;
+    p = pbuf_alloc(PBUF_RAW, LIMIT_FRAME_SIZE, PBUF_RAM);
+    if (!p)
+        return;
+    memcpy(p->payload, frame, size);
+    p->len = p->tot_len = (u16_t)size;
+    input(netif, p, false);
+    net_leave();
+}
+
+/* -- life -- */
+
+static err_t interface_init(struct netif *netif)
+{
+    struct interface *interface = netif->state;
+    struct base_device device;
+
+    if (core_base->dev_get(BASE_DEVICE_NET, interface->index, &device) !=
+        BASE_OK)
+        return ERR_IF;
+    interface->features = device.features;
+    netif->name[0] = 'e';
+    netif->name[1] = 't';
+    netif->hwaddr_len = 6;
+    memcpy(netif->hwaddr, device.mac, 6);
+    netif->mtu = device.mtu < 1500 ? device.mtu : 1500;
+    netif->mtu6 = netif->mtu;
+    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP |
+                   NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6 |
+                   NETIF_FLAG_LINK_UP;
+    netif->output = etharp_output;
+    netif->output_ip6 = ethip6_output;
+    netif->linkoutput = link_output;
+    if (device.features & BASE_NET_TX_CHECKSUM)
+        NETIF_SET_CHECKSUM_CTRL(
+            netif, NETIF_CHECKSUM_ENABLE_ALL &
+                       ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_CHECK_TCP));
+    return ERR_OK;
+}
+
+static int interface_add(unsigned index)
+{
+    struct interface *interface = net_alloc(sizeof(*interface));
+
+    if (!interface)
+        return -ENOMEM;
+    memset(interface, 0, sizeof(*interface));
+    interface->index = index;
+    if (!netif_add(&interface->netif, NULL, NULL, NULL, interface,
+                   interface_init, ethernet_input)) {
+        net_free(interface);
+        return -EIO;
+    }
+    interfaces[interface_count++] = interface;
+    if (index == 0)
+        netif_set_default(&interface->netif);
+    net_config_start(&interface->netif);
+    return 0;
+}
+
+int net_interfaces_init(void)
+{
+    struct base_device device;
+
+    if (time_timer_reserve(1) != 0)
+        return -ENOMEM;
+    for (unsigned i = 0; i < LIMIT_NICS; i++) {
+        if (core_base->dev_get(BASE_DEVICE_NET, i, &device) != BASE_OK)
+            break;
+        if (interface_add(i) != 0)
+            core_log("halvm: net: device %u could not be started\n", i);
+    }
+    return (int)interface_count;
+}
+
+struct netif *net_interface_by_index(unsigned index)
+{
+    return index > 255 ? NULL : netif_get_by_index((u8_t)index);
+}
+
+void net_interface_name(const struct netif *netif, char out[16])
+{
+    unsigned index = netif_get_index(netif);
+
+    if (index == 1)
+        strcpy(out, "lo");
+    else
+        core_format(out, 16, "eth%u", index - 2);
+}
+
+struct netif *net_interface_by_name(const char *name)
+{
+    struct netif *netif;
+    char its[16];
+
+    NETIF_FOREACH(netif)
+    {
+        net_interface_name(netif, its);
+        if (strcmp(its, name) == 0)
+            return netif;
+    }
+    return NULL;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The slow way out of a system call: something came up while core was at
+ * work. See core_leave in core/core.h.
+ *
+ * Called without the monitor (an upcall may just have come, which is no
+ * harm); returns without it.
+ */
+#include "core/thread/thread.h"
+
+static void restore_mask(struct signal_thread *signal)
+{
+    signal->restore_mask = false;
+    signal->mask = signal->mask_saved;
+}
+
+long core_leave_slow(long result)
+{
+    struct thread *thread = thread_current;
+    bool restart = true;
+
+    for (;;) {
+        core_enter();
+        thread_attend();
+        if (thread_switch_due()) {
+            thread_preempt();
+        } else if (signal_deliverable()) {
+            restart = signal_deliver_in_core() && restart;
+        } else if (thread->signal.restore_mask) {
+            restore_mask(&thread->signal);
+        } else {
+            thread_timer_arm();
+            /* musl's handler for its cancellation signal leaves that masked
+             * and pending: the call must end all the same. */
+            if (result == -CORE_RESTART &&
+                (!restart || signal_cancels(thread)))
+                result = -EINTR;
+            __asm__ volatile("" ::: "memory");
+            core_locked = 0;
+            if (core_attention == 0)
+                return result;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The gate: every system call of libc passes here once.
+ *
+ * libc's folded calls (libc/include/syscall_arch.h) jump to a stub in
+ * stubs.S, which tests one byte: zero calls core, anything else takes the slow
+ * path. A Linux kernel enters the image at _start and finds the bytes as they
+ * are in the file, GATE_HOST; every other entry zeroes them first.
+ *
+ * Names of the form __halvm_... are what libc and the boot object link
+ * against; all else in libhalvm is local to it, so that a program may use any
+ * name it likes.
+ */
+#ifndef HALVM_GATE_H
+#define HALVM_GATE_H
+
+#define GATE_CALLS 512 /* numbers 0 to 511 */
+
+#define GATE_HOST  1 /* pass to the host kernel; excludes the others */
+#define GATE_TRACE 2 /* say what is called and what it returned */
+
+#ifndef __ASSEMBLER__
+
+#include <stdint.h>
+
+extern volatile uint8_t gate_state[GATE_CALLS] __asm__("__halvm_gate_state");
+
+/* What a stub says of itself; made in stubs.S, laid out there. */
+struct gate_call {
+    long (*target)(long, long, long, long, long, long);
+    uint16_t number;
+    char text[]; /* name, a zero, one letter an argument, a zero */
+};
+_Static_assert(sizeof(struct gate_call) == 16, "known to stubs.S");
+
+/* gate/slow.c: gate_state is neither 0 nor GATE_HOST. */
+long gate_slow_call(const struct gate_call *call, const long args[6]);
+/* gate/slow.c: there is no core_NAME. */
+long gate_none_call(const struct gate_call *call, const void *caller);
+/* gate/trace.c */
+void gate_trace_enter(const struct gate_call *call, const long args[6]);
+void gate_trace_leave(const struct gate_call *call, long result);
+/* Turns tracing on or off for every call. */
+void gate_trace_set(int on);
+
+#endif
+#endif

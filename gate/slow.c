@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The gate's slow path, once stubs.S has found that the call does not go to a
+ * host kernel: it is traced, or there is nothing in core to call.
+ */
+#include "gate.h"
+
+#include "core/core.h"
+
+long gate_slow_call(const struct gate_call *call, const long args[6])
+{
+    long result;
+
+    if (gate_state[call->number] & GATE_TRACE)
+        gate_trace_enter(call, args);
+    result = call->target(args[0], args[1], args[2], args[3], args[4], args[5]);
+    if (gate_state[call->number] & GATE_TRACE)
+        gate_trace_leave(call, result);
+    return result;
+}
+
+long gate_none_call(const struct gate_call *call, const void *caller)
+{
+    return core_unimplemented(call->number, call->text, caller);
+}

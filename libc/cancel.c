@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Cancellation points: what musl's __syscall_cp does, for folded calls.
+ *
+ * On a host kernel it is musl's own way, a signal handler that looks whether
+ * the interrupted instruction lies before the syscall instruction. In core
+ * there is no such instruction. There the thread says that it is in a
+ * cancellation point, and core then lets a pending SIGCANCEL end a blocking
+ * call with -EINTR even while it is masked (musl's handler leaves it masked
+ * and pending when it comes too early). So a cancellation that comes
+ *   before the call      is seen by __testcancel here,
+ *   before it blocks     ends the call at once,
+ *   while it is blocked  likewise.
+ * A program that never cancels does not link pthread_cancel and pays one test.
+ */
+#include "pthread_impl.h"
+#include "syscall.h"
+
+#include "gate/gate.h"
+
+void __halvm_cancel_point(long on); /* gate/stubs.S */
+hidden void __testcancel(void);     /* musl; does nothing if not linked */
+
+/* Not to bring pthread_cancel into programs that do not call it. */
+extern __typeof(pthread_cancel) pthread_cancel __attribute__((__weak__));
+
+hidden long __halvm_cp(long a, long b, long c, long d, long e, long f,
+                       __halvm_stub *stub, long number)
+{
+    long result;
+
+    if (gate_state[number] == GATE_HOST)
+        return (__syscall_cp)(number, a, b, c, d, e, f);
+    if (!pthread_cancel)
+        return stub(a, b, c, d, e, f);
+
+    pthread_t self = __pthread_self();
+    /* close frees its descriptor whatever happens: see pthread_cancel.c. */
+    if (self->canceldisable == PTHREAD_CANCEL_DISABLE || number == SYS_close)
+        return stub(a, b, c, d, e, f);
+    __testcancel();
+    __halvm_cancel_point(1);
+    result = stub(a, b, c, d, e, f);
+    __halvm_cancel_point(0);
+    if (result == -EINTR)
+        __testcancel();
+    return result;
+}

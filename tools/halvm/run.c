@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * halvm run: reads what is asked, checks it before anything starts, chooses
+ * where it runs, and turns the end into an exit status. The options are
+ * docker's where docker has them. config.c reads the same options.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "halvm.h"
+
+#define MEMORY_DEFAULT (64 * MIB)
+#define GDB_PORT       1234
+#define ENV_LINE_MAX   65536
+
+extern char **environ;
+
+const struct option_row run_options[] = {
+    {"on", 0, VALUE_REQUIRED, "WHERE",
+     "linux or qemu (default: qemu if it is "
+     "installed)",
+     "linux qemu", true},
+    {"publish", 'p', VALUE_REQUIRED, "[IP:]HOST:GUEST[/udp]",
+     "forward a port of this machine (IP: 127.0.0.1)", NULL, false},
+    {"volume", 'v', VALUE_REQUIRED, "DIR:/PATH[:ro]",
+     "a copy of a folder or file in the guest's memory", "FILE", false},
+    {"disk", 0, VALUE_REQUIRED, "FILE[:ro]",
+     "a disk image as the next block device", "FILE", false},
+    {"env", 'e', VALUE_REQUIRED, "NAME[=VALUE]",
+     "set a variable (no value: as it is here)", NULL, false},
+    {"env-file", 0, VALUE_REQUIRED, "FILE", "read variables, one a line",
+     "FILE", false},
+    {"memory", 'm', VALUE_REQUIRED, "SIZE",
+     "memory of the machine: 64M, 1G (default 64M)", NULL, true},
+    {"cpus", 0, VALUE_REQUIRED, "N", "processors (1)", "1", true},
+    {"net", 0, VALUE_REQUIRED, "KIND", "user (default), tap:NAME or none",
+     "user tap: none", true},
+    {"ip", 0, VALUE_REQUIRED, "A.B.C.D/M",
+     "the guest's address (default: "
+     "DHCP)",
+     NULL, false},
+    {"gw", 0, VALUE_REQUIRED, "A.B.C.D", "its gateway", NULL, false},
+    {"dns", 0, VALUE_REQUIRED, "A.B.C.D[,...]", "its name servers", NULL,
+     false},
+    {"machine", 0, VALUE_REQUIRED, "TYPE", "microvm (default), q35 or pc",
+     "microvm q35 pc", true},
+    {"cpu", 0, VALUE_REQUIRED, "MODEL",
+     "QEMU's processor model (default: host "
+     "or max)",
+     "host max qemu64", true},
+    {"accel", 0, VALUE_REQUIRED, "KIND",
+     "kvm or tcg (default: kvm if it "
+     "works)",
+     "kvm tcg", true},
+    {"tty", 't', VALUE_OPTIONAL, "on|off|echo",
+     "whether the console is a "
+     "terminal to the program",
+     NULL, false},
+    {"gdb", 0, VALUE_OPTIONAL, "PORT", "wait for gdb on 127.0.0.1 (port 1234)",
+     NULL, false},
+    {"trace", 0, VALUE_NONE, NULL, "print system calls on the console", NULL,
+     false},
+    {"timeout", 0, VALUE_REQUIRED, "TIME", "stop after 10, 10s, 5m, 1h", NULL,
+     true},
+    {"log", 0, VALUE_REQUIRED, "FILE", "append the console to a file, too",
+     "FILE", true},
+    {"dry-run", 0, VALUE_NONE, NULL, "print what would run", NULL, false},
+    {"json", 0, VALUE_NONE, NULL, "the result as a last line on standard error",
+     NULL, false},
+    {"quiet", 'q', VALUE_NONE, NULL, "say nothing but errors", NULL, false},
+    {"help", 'h', VALUE_NONE, NULL, "this text", NULL, false},
+    {0},
+};
+
+void run_say(const struct run *run, const char *format, ...)
+{
+    va_list arguments;
+
+    if (run->quiet)
+        return;
+    fputs("halvm: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    putc('\n', stderr);
+}
+
+/* -- taking options -- */
+
+static bool malformed(const struct option_row *row, const char *value,
+                      const char *example)
+{
+    tool_error(words_format("--%s %s", row->name, value),
+               words_format("it has the form %s", row->metavar),
+               words_format("--%s %s", row->name, example));
+    return false;
+}
+
+/* One more element at the end of an array. */
+#define GROW(array, count)                                                     \
+    ((array) = words_memory((array), ((count) + 1) * sizeof(*(array))),        \
+     (count)++, &(array)[(count)-1])
+
+static bool add_variable(struct run *run, const char *text)
+{
+    const char *value;
+
+    if (!parse_is_variable(text)) {
+        tool_error(words_format("variable %s", text),
+                   "a name has letters, digits and underscores, and no digit "
+                   "at its beginning",
+                   "-e NAME=VALUE");
+        return false;
+    }
+    if (strchr(text, '='))
+        words_add(&run->environment, text);
+    else if ((value = getenv(text)))
+        words_addf(&run->environment, "%s=%s", text, value);
+    return true;
+}
+
+static bool read_variables(struct run *run, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t room = 0;
+    bool good = true;
+
+    if (!file) {
+        tool_error(words_format("cannot read %s", path), strerror(errno),
+                   "--env-file names a file of NAME=VALUE lines");
+        return false;
+    }
+    while (good && getline(&line, &room, file) > 0) {
+        line[strcspn(line, "\r\n")] = 0;
+        if (line[0] && line[0] != '#')
+            good = add_variable(run, line);
+    }
+    free(line);
+    fclose(file);
+    return good;
+}
+
+static bool take_on(struct run *run, const struct option_row *row,
+                    const char *value)
+{
+    static const char *const later[] = {"firecracker", "xen", "posix"};
+
+    if (strcmp(value, "qemu") == 0)
+        run->on = ON_QEMU;
+    else if (strcmp(value, "linux") == 0)
+        run->on = ON_LINUX;
+    else {
+        for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
+            if (strcmp(value, later[i]) == 0) {
+                tool_error(words_format("cannot run on %s", value),
+                           "this version runs programs on linux and qemu",
+                           "halvm run --on qemu ...");
+                return false;
+            }
+        return malformed(row, value, "qemu");
+    }
+    return true;
+}
+
+static bool take_net(struct run *run, const struct option_row *row,
+                     const char *value)
+{
+    run->net = NET_USER;
+    if (strcmp(value, "none") == 0)
+        run->net = NET_NONE;
+    else if (words_begins(value, "tap:") && value[4] && !strchr(value, ','))
+        run->net = NET_TAP, run->tap = words_copy(value + 4, strlen(value) - 4);
+    else if (strcmp(value, "user") != 0)
+        return malformed(row, value, "user");
+    return true;
+}
+
+static bool take_choice(const struct option_row *row, const char *value,
+                        const char **to)
+{
+    char *choices = words_copy(row->choices, strlen(row->choices)), *word;
+
+    while ((word = strsep(&choices, " ")))
+        if (strcmp(word, value) == 0) {
+            *to = words_copy(value, strlen(value));
+            return true;
+        }
+    tool_error(words_format("--%s %s", row->name, value),
+               words_format("it is one of: %s", row->choices),
+               words_format("--%s %.*s", row->name,
+                            (int)strcspn(row->choices, " "), row->choices));
+    return false;
+}
+
+static bool take_gdb(struct run *run, const struct option_row *row,
+                     const char *value)
+{
+    char *end;
+
+    run->gdb_port = GDB_PORT;
+    if (!value)
+        return true;
+    run->gdb_port = (unsigned)strtoul(value, &end, 10);
+    if (*end || run->gdb_port == 0 || run->gdb_port > 65535)
+        return malformed(row, value, "1234");
+    return true;
+}
+
+static bool take_tty(struct run *run, const struct option_row *row,
+                     const char *value)
+{
+    run->tty = value ? value : "on";
+    if (strcmp(run->tty, "on") && strcmp(run->tty, "off") &&
+        strcmp(run->tty, "echo"))
+        return malformed(row, value, "off");
+    return true;
+}
+
+static bool take_cpus(const char *value)
+{
+    if (strcmp(value, "1") == 0)
+        return true;
+    tool_error(words_format("--cpus %s", value),
+               "the unikernel runs on one processor in this version",
+               "--cpus 1, and more machines for more work");
+    return false;
+}
+
+static bool take_memory(struct run *run, const struct option_row *row,
+                        const char *value)
+{
+    run->memory_given = true;
+    if (!parse_size(value, &run->memory) || run->memory < 1024)
+        return malformed(row, value, "64M");
+    run->memory = run->memory / 1024 * 1024;
+    return true;
+}
+
+struct reading {
+    struct run *run;
+    bool help;
+};
+
+static bool take_valued(struct run *run, const struct option_row *row,
+                        const char *value, bool *known)
+{
+    const char *name = row->name;
+
+    *known = true;
+    if (strcmp(name, "publish") == 0)
+        return parse_port(value, GROW(run->ports, run->port_count)) ||
+               malformed(row, value, "8080:80");
+    if (strcmp(name, "volume") == 0)
+        return parse_volume(value, GROW(run->volumes, run->volume_count)) ||
+               malformed(row, value, "./site:/site:ro");
+    if (strcmp(name, "disk") == 0)
+        return parse_disk(value, GROW(run->disks, run->disk_count)) ||
+               malformed(row, value, "data.img");
+    if (strcmp(name, "env") == 0)
+        return add_variable(run, value);
+    if (strcmp(name, "env-file") == 0)
+        return read_variables(run, value);
+    if (strcmp(name, "timeout") == 0)
+        return parse_duration(value, &run->timeout_ms) ||
+               malformed(row, value, "10s");
+    if (strcmp(name, "memory") == 0)
+        return take_memory(run, row, value);
+    if (strcmp(name, "on") == 0)
+        return take_on(run, row, value);
+    if (strcmp(name, "net") == 0)
+        return take_net(run, row, value);
+    if (strcmp(name, "cpus") == 0)
+        return take_cpus(value);
+    if (strcmp(name, "machine") == 0)
+        return take_choice(row, value, &run->machine);
+    if (strcmp(name, "accel") == 0)
+        return take_choice(row, value, &run->accel);
+    if (strcmp(name, "gdb") == 0)
+        return take_gdb(run, row, value);
+    if (strcmp(name, "tty") == 0)
+        return take_tty(run, row, value);
+    *known = false;
+    return true;
+}
+
+static bool take_option(void *context, const struct option_row *row,
+                        const char *value)
+{
+    struct reading *reading = context;
+    struct run *run = reading->run;
+    const struct {
+        const char *name;
+        const char **text;
+        bool *flag;
+    } plain[] = {
+        {"ip", &run->ip, NULL},       {"gw", &run->gateway, NULL},
+        {"dns", &run->dns, NULL},     {"cpu", &run->cpu, NULL},
+        {"log", &run->log, NULL},     {"trace", NULL, &run->trace},
+        {"json", NULL, &run->json},   {"dry-run", NULL, &run->dry_run},
+        {"quiet", NULL, &run->quiet}, {"help", NULL, &reading->help},
+    };
+    bool known, good = take_valued(run, row, value, &known);
+
+    for (size_t i = 0; !known && i < sizeof(plain) / sizeof(*plain); i++) {
+        if (strcmp(row->name, plain[i].name) != 0)
+            continue;
+        if (plain[i].text)
+            *plain[i].text = words_copy(value, strlen(value));
+        else
+            *plain[i].flag = true;
+    }
+    return good;
+}
+
+int run_read(struct run *run, int argc, char **argv)
+{
+    struct reading reading = {run, false};
+    int at;
+
+    *run = (struct run){
+        .memory = MEMORY_DEFAULT, .machine = "microvm", .log_fd = -1};
+    at = options_parse(run_options, argc, argv, take_option, &reading);
+    if (at < 0)
+        return STATUS_HALVM;
+    if (reading.help) {
+        for (const struct verb *verb = verbs; verb->name; verb++)
+            if (strcmp(verb->name, argv[0]) == 0)
+                verb_help(verb, stdout);
+        return -1;
+    }
+    if (at == argc) {
+        tool_error("no program named", "halvm runs an ELF file",
+                   words_format("halvm %s ./program", argv[0]));
+        return STATUS_HALVM;
+    }
+    run->image.path = argv[at];
+    run->arguments = argv + at + 1;
+    return 0;
+}
+
+/* -- checks -- */
+
+static bool check_volumes(const struct run *run)
+{
+    struct stat status;
+
+    for (size_t i = 0; i < run->volume_count; i++) {
+        const struct volume *volume = &run->volumes[i];
+
+        if (stat(volume->from, &status)) {
+            tool_error(words_format("cannot read %s", volume->from),
+                       strerror(errno), "-v names a folder or file here first");
+            return false;
+        }
+        if (!S_ISDIR(status.st_mode) && volume->to[1] == 0) {
+            tool_error(words_format("%s cannot be /", volume->from),
+                       "it is a file, and / is a folder",
+                       words_format("-v %s:/%s", volume->from, volume->from));
+            return false;
+        }
+    }
+    for (size_t i = 0; i < run->disk_count; i++)
+        if (access(run->disks[i].path,
+                   run->disks[i].read_only ? R_OK : R_OK | W_OK)) {
+            tool_error(
+                words_format("cannot use the disk %s", run->disks[i].path),
+                strerror(errno),
+                words_format("truncate -s 64M %s, or --disk %s:ro",
+                             run->disks[i].path, run->disks[i].path));
+            return false;
+        }
+    return true;
+}
+
+/* Binds and lets go; a port of 0 becomes a free one. 0 or an errno. */
+static int try_port(struct port *port)
+{
+    struct sockaddr_in6 ip6 = {.sin6_family = AF_INET6};
+    struct sockaddr_in ip4 = {.sin_family = AF_INET};
+    struct sockaddr *address = (void *)&ip4;
+    socklen_t size = sizeof(ip4);
+    int type = port->udp ? SOCK_DGRAM : SOCK_STREAM, one = 1, error = 0, fd;
+
+    ip4.sin_port = ip6.sin6_port = htons((uint16_t)port->host);
+    if (inet_pton(AF_INET, port->address, &ip4.sin_addr) != 1) {
+        inet_pton(AF_INET6, port->address, &ip6.sin6_addr);
+        address = (void *)&ip6;
+        size = sizeof(ip6);
+    }
+    fd = socket(address->sa_family, type | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(fd, address, size) || (!port->udp && listen(fd, 1)))
+        error = errno;
+    getsockname(fd, address, &size);
+    if (!error && port->host == 0)
+        port->host =
+            ntohs(address == (void *)&ip4 ? ip4.sin_port : ip6.sin6_port);
+    close(fd);
+    return error;
+}
+
+static bool check_ports(struct run *run)
+{
+    for (size_t i = 0; i < run->port_count; i++) {
+        struct port *port = &run->ports[i];
+        int error = run->dry_run ? 0 : try_port(port);
+
+        if (error == 0)
+            continue;
+        tool_error(
+            words_format("cannot listen on %s:%u", port->address, port->host),
+            strerror(error),
+            error == EADDRINUSE
+                ? words_format("ss -l%snp 'sport = :%u' shows who has it, or "
+                               "-p %u:%u",
+                               port->udp ? "u" : "t", port->host,
+                               (port->host + 10000) % 65536, port->guest)
+            : error == EACCES ? words_format("-p %u:%u (ports below 1024 are "
+                                             "root's)",
+                                             port->host + 8000, port->guest)
+                              : "ip address shows this machine's addresses");
+        return false;
+    }
+    return true;
+}
+
+static bool check_memory(const struct run *run)
+{
+    uint64_t least = image_memory_min(&run->image);
+
+    if (run->memory >= least)
+        return true;
+    tool_error(
+        words_format("%s cannot start in %s", run->image.path,
+                     parse_size_text(run->memory)),
+        words_format("the image ends at %s, and the first 640 KiB are "
+                     "the machine's (halvm inspect --memory %s)",
+                     parse_size_text((least + 1023) / 1024 * 1024),
+                     run->image.path),
+        words_format(
+            "halvm run -m %lluM %s",
+            (unsigned long long)(image_memory_advised(&run->image) / MIB),
+            run->image.path));
+    return false;
+}
+
+/* For QEMU: the file, the accelerator, the memory. */
+static int check_qemu(struct run *run)
+{
+    if (!run->image.pvh) {
+        tool_error(words_format("%s is not a unikernel", run->image.path),
+                   "it has no PVH note, by which a hypervisor starts it",
+                   "build it with halvm-cc or halvm-ghc, or run it --on linux");
+        return STATUS_NOT_OURS;
+    }
+    if (!check_memory(run))
+        return STATUS_HALVM;
+    if (!run->accel) {
+        run->why_not_kvm = kvm_why_not();
+        run->accel = run->why_not_kvm ? "tcg" : "kvm";
+    } else if (strcmp(run->accel, "kvm") == 0 &&
+               (run->why_not_kvm = kvm_why_not())) {
+        tool_error("KVM does not work here", run->why_not_kvm, "--accel tcg");
+        return STATUS_HALVM;
+    }
+    return 0;
+}
+
+int run_check(struct run *run)
+{
+    int status = image_read(&run->image, run->image.path);
+
+    if (status)
+        return status;
+    if (run->log) {
+        run->log_fd =
+            open(run->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+        if (run->log_fd < 0) {
+            tool_error(words_format("cannot write %s", run->log),
+                       strerror(errno),
+                       "--log names a file that you may write");
+            return STATUS_HALVM;
+        }
+    }
+    if (run->port_count && run->net != NET_USER) {
+        tool_error("-p without the user network",
+                   "only the user network forwards ports; on a tap the guest "
+                   "has an address of its own",
+                   "leave out --net, or -p");
+        return STATUS_HALVM;
+    }
+    if (!check_volumes(run) || !check_ports(run))
+        return STATUS_HALVM;
+    return run->on == ON_LINUX ? 0 : check_qemu(run);
+}
+
+/* -- the end -- */
+
+int run_result(const struct run *run, const struct child *child,
+               const struct console *console, int guest_status, const char *on)
+{
+    const char *reason = "exit";
+    int status = guest_status;
+
+    if (child->end == CHILD_TIMEOUT) {
+        reason = "timeout";
+        status = STATUS_TIMEOUT;
+    } else if (status < 0 && child->end == CHILD_STOPPED) {
+        reason = "stopped";
+        status = STATUS_KILLED;
+    } else if (status == STATUS_CRASHED && console) {
+        reason = "crash";
+    }
+    if (run->json)
+        fprintf(stderr,
+                "{\"program\":%s,\"status\":%d,\"reason\":\"%s\",\"on\":\"%s\","
+                "\"accel\":\"%s\",\"machine\":\"%s\",\"memory\":%llu,"
+                "\"ms\":%llu}\n",
+                parse_json_quote(run->image.path), status, reason, on,
+                run->accel ? run->accel : "none",
+                console ? run->machine : "process",
+                (unsigned long long)run->memory,
+                (unsigned long long)child->elapsed_ms);
+    if (child->end == CHILD_TIMEOUT)
+        run_say(run, "%s stopped by --timeout", run->image.path);
+    return status;
+}
+
+int run_verb(int argc, char **argv)
+{
+    struct run run;
+    int status = run_read(&run, argc, argv);
+    bool chosen;
+
+    if (status)
+        return status < 0 ? 0 : status;
+    chosen = run.on != ON_DEFAULT;
+    if (run.on != ON_LINUX && !run.dry_run) {
+        char *version = qemu_version();
+
+        if (!version && chosen) {
+            tool_error("QEMU is not installed",
+                       words_format("%s does not run", qemu_program()),
+                       "apt-get install qemu-system-x86");
+            return STATUS_HALVM;
+        }
+        if (!version)
+            run_say(&run, "no QEMU here (apt-get install qemu-system-x86)");
+        run.on = version ? ON_QEMU : ON_LINUX;
+    }
+    status = run_check(&run);
+    if (status)
+        return status;
+    return run.on == ON_LINUX ? linux_run(&run) : qemu_run(&run);
+}

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The host tools: halvm-cc, halvm-ghc, halvm-config and halvm, with what they
+# read beside the sysroot, their manual pages, and "make install".
+# Included by the Makefile; B, CC, WARN, MAP, PREFIX and VERSION are its own.
+
+TOOL_CFLAGS := -std=c11 -O2 -g -D_GNU_SOURCE $(MAP) $(WARN)
+GHC := $(or $(HALVM_GHC),ghc)
+L := $(B)/lib/halvm
+
+TOOL_PROGRAMS := $(addprefix $(B)/bin/,halvm halvm-cc halvm-c++ halvm-ghc \
+	halvm-config)
+TOOL_FILES := $(addprefix $(L)/,halvm.specs halvm.cmake halvm.meson \
+	ghc-libdir ghc/compiler lib/halvm-codegen.o pkgconfig/.made)
+MAN_PAGES := $(patsubst docs/man/%.scd,$(B)/man/%,$(wildcard docs/man/*.scd))
+
+tools: $(TOOL_PROGRAMS) $(TOOL_FILES) $(MAN_PAGES) $(B)/completion/halvm
+
+$(B)/obj/tools/%.o: tools/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) -DHALVM_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
+
+tool_objects = $(patsubst tools/%.c,$(B)/obj/tools/%.o,$(wildcard tools/$1/*.c))
+
+$(B)/bin/halvm-cc: $(filter-out %/codegen.o,$(call tool_objects,halvm-cc))
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^
+$(B)/bin/halvm-c++: $(B)/bin/halvm-cc
+	ln -sf halvm-cc $@
+$(B)/bin/halvm: $(call tool_objects,halvm)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ -lelf
+$(B)/bin/halvm-ghc $(B)/bin/halvm-config: $(B)/bin/%: tools/%.in
+	@mkdir -p $(@D)
+	sed 's|@VERSION@|$(VERSION)|' $< >$@
+	chmod 755 $@
+
+$(L)/halvm.specs $(L)/halvm.cmake: $(L)/%: tools/halvm-cc/%
+	@mkdir -p $(@D)
+	cp $< $@
+$(L)/halvm.meson: tools/halvm-cc/halvm.meson.in
+	@mkdir -p $(@D)
+	sed 's|@BIN@|$(TOP)/$(B)/bin|' $< >$@
+$(L)/ghc-libdir: tools/ghc-libdir
+	@mkdir -p $(@D)
+	install -m 755 $< $@
+# Without a GHC on the machine, C programs still build.
+$(L)/ghc/compiler: tools/ghc-libdir
+	if command -v $(GHC) >/dev/null; then \
+		sh tools/ghc-libdir $(TOP)/$(L)/ghc $(TOP)/$(B)/bin/halvm-cc \
+			$(GHC); \
+	else mkdir -p $(@D) && : >$@; fi
+$(L)/lib/halvm-codegen.o: tools/halvm-cc/codegen.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -fno-pie -c -o $@ $<
+$(L)/pkgconfig/.made:
+	mkdir -p $(@D)
+	touch $@
+
+$(B)/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	if command -v scdoc >/dev/null; then scdoc <$< >$@; fi
+$(B)/completion/halvm: $(B)/bin/halvm
+	@mkdir -p $(@D)
+	$< completion bash >$@
+
+# -- make install -------------------------------------------------------------
+
+D := $(DESTDIR)$(PREFIX)
+
+.PHONY: install
+install: all
+	install -d $(D)/bin $(D)/lib/halvm $(D)/share/man/man1 \
+		$(D)/share/man/man7 $(D)/share/bash-completion/completions
+	install -m 755 $(B)/bin/halvm $(B)/bin/halvm-cc $(B)/bin/halvm-ghc \
+		$(B)/bin/halvm-config $(D)/bin
+	ln -sf halvm-cc $(D)/bin/halvm-c++
+	cd $(L) && tar -c --exclude ./ghc --exclude ./halvm.meson . | \
+		tar -x --no-same-owner -C $(abspath $(D))/lib/halvm
+	sed 's|@BIN@|$(PREFIX)/bin|' tools/halvm-cc/halvm.meson.in \
+		>$(D)/lib/halvm/halvm.meson
+	sh tools/ghc-libdir $(abspath $(D))/lib/halvm/ghc \
+		$(PREFIX)/bin/halvm-cc $(GHC)
+	install -m 644 $(filter %.1,$(MAN_PAGES)) $(D)/share/man/man1
+	install -m 644 $(filter %.7,$(MAN_PAGES)) $(D)/share/man/man7
+	install -m 644 $(B)/completion/halvm \
+		$(D)/share/bash-completion/completions/halvm

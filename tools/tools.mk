@@ -18,18 +18,18 @@ tools: $(TOOL_PROGRAMS) $(TOOL_FILES) $(MAN_PAGES) $(B)/completion/halvm
 
 $(B)/obj/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
-	$(CC) $(TOOL_CFLAGS) -DHALVM_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(TOOL_CFLAGS) -DHALVM_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
 
 tool_objects = $(patsubst tools/%.c,$(B)/obj/tools/%.o,$(wildcard tools/$1/*.c))
 
 $(B)/bin/halvm-cc: $(filter-out %/codegen.o,$(call tool_objects,halvm-cc))
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^
+	$(Q)$(CC) -o $@ $^
 $(B)/bin/halvm-c++: $(B)/bin/halvm-cc
 	ln -sf halvm-cc $@
 $(B)/bin/halvm: $(call tool_objects,halvm)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ -lelf
+	$(Q)$(CC) -o $@ $^ -lelf
 $(B)/bin/halvm-ghc $(B)/bin/halvm-config: $(B)/bin/%: tools/%.in
 	@mkdir -p $(@D)
 	sed 's|@VERSION@|$(VERSION)|' $< >$@
@@ -52,7 +52,7 @@ $(L)/ghc/compiler: tools/ghc-libdir
 	else mkdir -p $(@D) && : >$@; fi
 $(L)/lib/halvm-codegen.o: tools/halvm-cc/codegen.c
 	@mkdir -p $(@D)
-	$(CC) -O2 -fno-pie -c -o $@ $<
+	$(Q)$(CC) -O2 -fno-pie -c -o $@ $<
 $(L)/pkgconfig/.made:
 	mkdir -p $(@D)
 	touch $@

@@ -33,6 +33,9 @@ static void alarm_update(uint64_t now)
 void hw_timer_set(uint64_t deadline_ns)
 {
     timer_deadline = deadline_ns;
+    /* The interrupt may come here, and must find the wish before we trust
+     * the alarm that it clears. */
+    __asm__ volatile("" ::: "memory");
     if (deadline_ns >= alarm_deadline)
         return;
     hw_interrupts_off();

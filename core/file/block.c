@@ -280,6 +280,7 @@ static const struct file_ops block_ops = {
     .lseek = block_lseek,
     .sync = block_sync,
     .ioctl = block_ioctl,
+    .stat = node_file_stat,
 };
 
 static struct file *block_open(struct file_node *node, int flags, int *error)

@@ -36,6 +36,7 @@ static const struct file_ops null_ops = {
     .readv = null_readv,
     .writev = swallow,
     .lseek = null_lseek,
+    .stat = node_file_stat,
 };
 
 static long zero_readv(struct file *file, const struct iovec *iov, int count,
@@ -58,6 +59,7 @@ static const struct file_ops zero_ops = {
     .readv = zero_readv,
     .writev = swallow,
     .lseek = null_lseek,
+    .stat = node_file_stat,
 };
 
 static long full_writev(struct file *file, const struct iovec *iov, int count,
@@ -71,6 +73,7 @@ static const struct file_ops full_ops = {
     .readv = zero_readv,
     .writev = full_writev,
     .lseek = null_lseek,
+    .stat = node_file_stat,
 };
 
 static long random_readv(struct file *file, const struct iovec *iov, int count,
@@ -97,6 +100,7 @@ static const struct file_ops random_ops = {
     .readv = random_readv,
     .writev = swallow, /* what is offered is not needed */
     .lseek = null_lseek,
+    .stat = node_file_stat,
 };
 
 static const struct {

@@ -205,8 +205,8 @@ static int nesting_above(const struct file *file, int level)
 {
     int highest = 0;
 
-    if (level > LIMIT_EPOLL_NESTING)
-        return 0;
+    if (level > LIMIT_EPOLL_NESTING + 1)
+        return 0; /* too many already */
     list_for_each (node, &file->epoll_items) {
         struct epoll_item *item = container_of(node, struct epoll_item, files);
         int height = nesting_above(item->epoll->file, level + 1);

@@ -333,6 +333,13 @@ void node_stat(const struct file_node *node, struct stat *out)
     time_to_timespec(node->ctime_ns, &out->st_ctim);
 }
 
+int node_file_stat(struct file *file, struct stat *out)
+{
+    memset(out, 0, sizeof(*out));
+    node_stat(file->node, out);
+    return 0;
+}
+
 char *node_path(struct file_node *node, char *buffer, size_t size, int *error)
 {
     char *at = buffer + size - 1;

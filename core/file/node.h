@@ -169,6 +169,9 @@ int node_target(struct file_node *node, const char *target, size_t size,
 char *node_path(struct file_node *node, char *buffer, size_t size, int *error);
 
 void node_stat(const struct file_node *node, struct stat *out);
+/* The same of an open file, for file_ops.stat: core/mem asks there what it is
+ * to map. */
+int node_file_stat(struct file *file, struct stat *out);
 /* The content or the children changed. */
 void node_touch(struct file_node *node);
 /* Something else about the node changed. */

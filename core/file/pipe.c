@@ -48,9 +48,12 @@ static inline size_t used(const struct pipe *pipe)
     return (size_t)(pipe->head - pipe->tail);
 }
 
+/* The page at the tail is not written to until it was read to its end and got
+ * anew, so what was read of it is not room yet. */
 static inline size_t room(const struct pipe *pipe)
 {
-    return (size_t)pipe->slot_count * PAGE - used(pipe);
+    uint64_t start = pipe->tail - pipe->tail % PAGE;
+    return (size_t)(start + (uint64_t)pipe->slot_count * PAGE - pipe->head);
 }
 
 static inline void **slot_of(const struct pipe *pipe, uint64_t position)

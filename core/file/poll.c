@@ -284,13 +284,13 @@ static void left_out(long user, uint64_t deadline_ns, bool microseconds)
     (void)core_copy_out((void *)user, &left, sizeof(left));
 }
 
-long core_ppoll(long a, long b, long c, long d)
+long core_ppoll(long a, long b, long c, long d, long e)
 {
     uint64_t deadline;
     int error = deadline_from(c, &deadline);
 
-    if (error == 0)
-        error = signal_mask_temporarily((const void *)d, SIGNAL_COUNT / 8);
+    if (error == 0 && d)
+        error = signal_mask_temporarily((const void *)d, (size_t)e);
     if (error < 0)
         return error;
     long result = poll_run(a, (unsigned)b, deadline);
@@ -443,10 +443,11 @@ static long select_run(long fd_count, long in, long out, long except,
 
     if ((int)fd_count < 0)
         return -EINVAL;
-    /* Linux looks no further than its table reaches, either. */
+    /* No descriptor is above this; Linux, too, looks no further than its
+     * table reaches. */
     unsigned count = (unsigned)fd_count;
-    if (count > file_slot_count)
-        count = file_slot_count;
+    if (count > file_limit())
+        count = file_limit();
     long result = sets_in(&sets, count, user);
     if (result == 0)
         result = select_sets(&sets, count, user, deadline_ns);

@@ -94,14 +94,6 @@ static long regular_ioctl(struct file *file, unsigned long request,
     return core_copy_out((void *)argument, &size, sizeof(size));
 }
 
-/* For core/mem, which asks the file itself how long it is. */
-static int regular_stat(struct file *file, struct stat *out)
-{
-    memset(out, 0, sizeof(*out));
-    node_stat(file->node, out);
-    return 0;
-}
-
 static int regular_truncate(struct file *file, off_t size)
 {
     struct file_node *node = file->node;
@@ -162,7 +154,7 @@ const struct file_ops regular_ops = {
     .writev = regular_writev,
     .lseek = regular_lseek,
     .ioctl = regular_ioctl,
-    .stat = regular_stat,
+    .stat = node_file_stat,
     .truncate = regular_truncate,
     .sync = regular_sync,
     .fallocate = regular_fallocate,

@@ -72,8 +72,8 @@ static int advise(uint64_t start, uint64_t end, int advice)
                 return -EINVAL; /* private anonymous memory only */
         /* fall through */
     case MADV_DONTNEED:
-        if (vma_prepare() < 0)
-            return -ENOMEM;
+        if (vma_prepare_release(vma_cuts(start, end)) < 0)
+            return -EAGAIN; /* ENOMEM says that a part is not mapped */
         drop(start, end);
         vma_merge(start, end);
         return 0;

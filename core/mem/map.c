@@ -104,7 +104,7 @@ int mem_clear(uint64_t start, uint64_t end)
 {
     if (range_free(start, end - start))
         return 0;
-    if (vma_prepare() < 0)
+    if (vma_prepare_release(vma_cuts(start, end)) < 0)
         return -ENOMEM;
     mem_file_store_range(start, end);
     if (range_forget(start, end))
@@ -112,34 +112,45 @@ int mem_clear(uint64_t start, uint64_t end)
     return 0;
 }
 
-int mem_place(uint64_t start, uint64_t size, uint32_t prot, uint32_t flags)
+/* Replaces what is in a range: its pages must read as zero. */
+static int replace(uint64_t start, uint64_t size, uint32_t prot, bool reserve,
+                   bool *discard)
 {
-    uint64_t end = start + size;
-    bool discard;
-    if (vma_prepare() < 0)
-        return -ENOMEM;
-    mem_file_store_range(start, end);
-    uint64_t charged = range_charged(start, end, &discard);
-    bool reserve = flags & VMA_RESERVE;
+    uint64_t charged = range_charged(start, start + size, discard);
+    mem_file_store_range(start, start + size);
+    /* The holes are promised first: that may fail, and then changes nothing. */
     if (!reserve && core_base->mem_map(start, size, prot) != BASE_OK)
         return -ENOMEM;
-    range_forget(start, end);
-    /* Pages that were there before must read as zero. They were just given
-     * back, so taking them again cannot fail. */
-    if (charged > 0) {
-        core_base->mem_unmap(start, size);
-        if (!reserve) {
-            enum base_status status = core_base->mem_map(start, size, prot);
-            ASSERT(status == BASE_OK);
-        }
+    range_forget(start, start + size);
+    if (charged == 0)
+        return 0;
+    core_base->mem_unmap(start, size);
+    if (!reserve) {
+        /* As much was just given back, so this cannot fail. */
+        enum base_status status = core_base->mem_map(start, size, prot);
+        ASSERT(status == BASE_OK);
+    }
+    return 0;
+}
+
+int mem_place(uint64_t start, uint64_t size, uint32_t prot, uint32_t flags)
+{
+    bool discard = false, reserve = flags & VMA_RESERVE;
+    if (vma_prepare(VMA_PER_STEP) < 0)
+        return -ENOMEM;
+    if (!range_free(start, size)) {
+        if (replace(start, size, prot, reserve, &discard) < 0)
+            return -ENOMEM;
+    } else if (!reserve && core_base->mem_map(start, size, prot) != BASE_OK) {
+        return -ENOMEM;
     }
     if (discard && !(flags & VMA_FILE))
         flags |= VMA_DISCARD;
-    struct vma *vma = vma_insert(start, end, prot, flags);
+    struct vma *vma = vma_insert(start, start + size, prot, flags);
     if (!reserve)
         mem_charge(vma_account(vma), (int64_t)(size / LIMIT_PAGE_SIZE));
     if (!(flags & VMA_FILE))
-        vma_merge(start, end);
+        vma_merge(start, start + size);
     return 0;
 }
 

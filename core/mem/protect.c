@@ -92,7 +92,7 @@ long core_mprotect(long address, long length, long prot)
     if (error == 0)
         error = check(start, start + size, base_prot, &pages);
     if (error == 0)
-        error = vma_prepare();
+        error = vma_prepare(vma_cuts(start, start + size));
     if (error < 0)
         return error;
     vma_split(start);

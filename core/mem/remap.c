@@ -58,7 +58,7 @@ static long grow(uint64_t start, uint64_t old_size, uint64_t new_size)
 static long move(uint64_t start, uint64_t old_size, uint64_t target,
                  uint64_t new_size)
 {
-    if (vma_prepare() < 0)
+    if (vma_prepare(VMA_PER_STEP) < 0)
         return -ENOMEM;
     vma_split(start);
     vma_split(start + old_size);
@@ -73,9 +73,12 @@ static long move(uint64_t start, uint64_t old_size, uint64_t target,
         vma_merge(start, start + old_size);
         return error;
     }
+    /* Elsewhere it is of no reservation. */
+    uint32_t flags = old->flags & ~(uint32_t)VMA_STACK;
+    if (vma_charged(old))
+        flags &= ~(uint32_t)VMA_DISCARD;
     /* The third node set aside. */
-    struct vma *new =
-        vma_insert(target, target + new_size, old->prot, old->flags);
+    struct vma *new = vma_insert(target, target + new_size, old->prot, flags);
     if (old->file != NULL) {
         new->file = file_ref(old->file);
         new->offset = old->offset;

@@ -17,32 +17,47 @@ static struct vma *vma_root;
 static struct list vma_list = LIST_INIT(vma_list);
 
 /* Nodes. A small program has few mappings: the first nodes are static, so
- * that it does not pay a page for them. */
+ * that it does not pay a page for them. Others are from a pool. Free nodes are
+ * kept, linked by left, so that an operation finds VMA_PER_STEP of them;
+ * those of the pool only while too few static ones are free. */
 #define VMA_STATIC 16
 static struct vma vma_static[VMA_STATIC];
 static struct mem_pool vma_pool =
-    MEM_POOL(struct vma, MEM_CORE, LIMIT_VMAS + VMA_PER_STEP);
-static struct vma *vma_spare; /* linked by left */
-static unsigned vma_spare_count;
+    MEM_POOL(struct vma, MEM_CORE, LIMIT_VMAS + VMA_PER_STEP + VMA_RESERVED);
+static struct vma *static_free, *pool_free;
+static unsigned static_count, pool_count;
+
+static void push(struct vma **list, unsigned *count, struct vma *vma)
+{
+    vma->left = *list;
+    *list = vma;
+    (*count)++;
+}
+
+static struct vma *pop(struct vma **list, unsigned *count)
+{
+    struct vma *vma = *list;
+    *list = vma->left;
+    (*count)--;
+    return vma;
+}
 
 static void node_free(struct vma *vma)
 {
-    if (vma_spare_count < VMA_PER_STEP ||
-        (vma >= vma_static && vma < vma_static + VMA_STATIC)) {
-        vma->left = vma_spare;
-        vma_spare = vma;
-        vma_spare_count++;
-    } else {
-        mem_pool_put(&vma_pool, vma);
-    }
+    if (vma >= vma_static && vma < vma_static + VMA_STATIC)
+        push(&static_free, &static_count, vma);
+    else
+        push(&pool_free, &pool_count, vma);
+    while (pool_count > 0 &&
+           static_count + pool_count > VMA_PER_STEP + VMA_RESERVED)
+        mem_pool_put(&vma_pool, pop(&pool_free, &pool_count));
 }
 
 static struct vma *node_get(void)
 {
-    struct vma *vma = vma_spare;
-    ASSERT(vma != NULL); /* vma_prepare was not called */
-    vma_spare = vma->left;
-    vma_spare_count--;
+    ASSERT(static_count + pool_count > 0); /* vma_prepare was not called */
+    struct vma *vma = static_count > 0 ? pop(&static_free, &static_count)
+                                       : pop(&pool_free, &pool_count);
     memset(vma, 0, sizeof(*vma));
     return vma;
 }
@@ -55,27 +70,41 @@ void vma_init(uint64_t low, uint64_t high)
     vma_root = NULL;
     vma_pages = 0;
     vma_count = 0;
-    vma_spare = NULL;
-    vma_spare_count = 0;
     vma_pool.count = 0;
     vma_pool.pages.next = NULL;
     list_init(&vma_list);
+    static_free = pool_free = NULL;
+    static_count = pool_count = 0;
     for (unsigned i = 0; i < VMA_STATIC; i++)
-        node_free(&vma_static[i]);
+        push(&static_free, &static_count, &vma_static[i]);
 }
 
-int vma_prepare(void)
+static bool prepare(unsigned nodes)
 {
-    if (vma_count + VMA_PER_STEP > LIMIT_VMAS)
-        return -ENOMEM;
-    while (vma_spare_count < VMA_PER_STEP) {
+    while (static_count + pool_count < nodes) {
         struct vma *vma = mem_pool_get(&vma_pool);
         if (vma == NULL)
-            return -ENOMEM;
-        vma->left = vma_spare;
-        vma_spare = vma;
-        vma_spare_count++;
+            return false;
+        push(&pool_free, &pool_count, vma);
     }
+    return true;
+}
+
+int vma_prepare(unsigned nodes)
+{
+    ASSERT(nodes <= VMA_PER_STEP);
+    if (vma_count + nodes > LIMIT_VMAS || !prepare(nodes + VMA_RESERVED))
+        return -ENOMEM;
+    return 0;
+}
+
+int vma_prepare_release(unsigned nodes)
+{
+    ASSERT(nodes <= VMA_RESERVED);
+    if (vma_count + nodes > LIMIT_VMAS)
+        return -ENOMEM;
+    if (!prepare(nodes + VMA_RESERVED) && static_count + pool_count < nodes)
+        return -ENOMEM;
     return 0;
 }
 
@@ -269,6 +298,17 @@ void vma_remove(struct vma *vma)
     if (vma->file != NULL)
         file_put(vma->file);
     node_free(vma);
+}
+
+static bool cuts(uint64_t address)
+{
+    const struct vma *vma = vma_find(address);
+    return vma != NULL && vma->start < address;
+}
+
+unsigned vma_cuts(uint64_t start, uint64_t end)
+{
+    return (unsigned)cuts(start) + (unsigned)cuts(end);
 }
 
 void vma_split(uint64_t address)

@@ -54,8 +54,18 @@ void vma_init(uint64_t low, uint64_t high);
 
 #define VMA_PER_STEP 3 /* nodes: two splits and one insertion */
 
-/* Sets aside VMA_PER_STEP nodes, for one operation: 0 or -ENOMEM. */
-int vma_prepare(void);
+/* Free nodes that are left when memory has run out, so that memory can still
+ * be given back: cutting a mapping takes a node. */
+#define VMA_RESERVED 3
+
+/* Sets aside nodes, at most VMA_PER_STEP, for one operation: 0 or -ENOMEM. */
+int vma_prepare(unsigned nodes);
+/* The same for an operation that gives memory back: may use the last ones. */
+int vma_prepare_release(unsigned nodes);
+/* How many of the boundaries of a range are inside of mappings: the nodes
+ * that splitting there takes. 0 for most that is given back, which so never
+ * fails for want of memory. */
+unsigned vma_cuts(uint64_t start, uint64_t end);
 
 /* The first mapping that ends above address, or NULL. */
 struct vma *vma_find(uint64_t address);

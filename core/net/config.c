@@ -100,6 +100,12 @@ static void servers_from_option(void)
     }
 }
 
+/* lwIP compares a router's servers with what it has. */
+const ip_addr_t *dns_getserver(u8_t number)
+{
+    return number < SERVERS_MAX ? &servers[1][number] : IP4_ADDR_ANY;
+}
+
 /* -- addresses -- */
 
 /* A.B.C.D or A.B.C.D/M. */

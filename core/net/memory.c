@@ -2,29 +2,18 @@
 /*
  * The network's memory: a slab allocator over pages of the network account.
  *
- * lwIP allocates everything here (arch/cc.h, and memp_malloc below in place of
- * its memp.c), and so do the sockets. Each page (slab) holds objects of one
- * size behind a header; larger objects have pages of their own. Either way
- * the header starts the page that the object starts in, so net_free finds it
- * by masking. At most one empty slab for each size is kept, and net_memory_trim
- * gives those back when the network goes idle.
+ * lwIP allocates everything here (lwip_memory.c), and so do the sockets. Each
+ * page (slab) holds objects of one size behind a header; larger objects have
+ * pages of their own. Either way the header starts the page that the object
+ * starts in, so net_free finds it by masking. At most one empty slab for each
+ * size is kept, and net_memory_trim gives those back when the network goes
+ * idle.
  *
  * The bound is the machine's memory / LIMIT_NET_SHARE. Past it net_alloc says
  * NULL, which callers turn into a dropped packet, EAGAIN or ENOBUFS.
  */
 #include "core/mem/mem.h"
 #include "core/net/net.h"
-
-#include "lwip/etharp.h"
-#include "lwip/igmp.h"
-#include "lwip/ip4_frag.h"
-#include "lwip/ip6_frag.h"
-#include "lwip/memp.h"
-#include "lwip/mld6.h"
-#include "lwip/priv/nd6_priv.h"
-#include "lwip/priv/tcp_priv.h"
-#include "lwip/raw.h"
-#include "lwip/udp.h"
 
 struct slab {
     struct list node;    /* in partial[], while it has room */
@@ -51,8 +40,7 @@ static uint64_t pages_used, pages_max;
 
 uint32_t net_tcp_window;
 uint32_t net_half_open_max;
-static uint32_t tcp_pcbs_max;
-static uint32_t memp_used[MEMP_MAX];
+uint32_t net_tcp_pcbs_max;
 
 static uint32_t clamp(uint64_t value, uint32_t low, uint32_t high)
 {
@@ -64,11 +52,13 @@ void net_memory_init(void)
     uint64_t share = mem_total_bytes() / LIMIT_NET_SHARE;
     unsigned size_class = 0;
 
+    if (pages_max)
+        return;
     pages_max = share / LIMIT_PAGE_SIZE;
     /* Sixteen connections may fill their windows before memory is tight. */
     net_tcp_window = clamp(share / 32, 16384, 262144);
     net_half_open_max = clamp(share / 8192, 16, 256);
-    tcp_pcbs_max = clamp(share / 2048, 64, LIMIT_SOCKETS + 4096);
+    net_tcp_pcbs_max = clamp(share / 2048, 64, LIMIT_SOCKETS + 4096);
     for (unsigned i = 0; i <= SMALL_MAX / 16; i++) {
         if (i * 16 > class_size[size_class])
             size_class++;
@@ -199,51 +189,4 @@ bool net_memory_tight(void)
 uint64_t net_memory_pages(void)
 {
     return pages_used;
-}
-
-/* -- lwIP's memp.h, in place of its memp.c -- */
-
-struct memp_kind {
-    uint16_t size;
-    uint32_t count_max;
-};
-
-/* Bounded by the machine, not by a number of lwipopts.h. */
-#undef MEMP_NUM_TCP_PCB
-#undef MEMP_NUM_TCP_SEG
-#define MEMP_NUM_TCP_PCB UINT32_MAX
-#define MEMP_NUM_TCP_SEG UINT32_MAX
-
-static const struct memp_kind memp_kinds[MEMP_MAX] = {
-#define LWIP_MEMPOOL(name, num, size_, desc)                                   \
-    [MEMP_##name] = {.size = (size_), .count_max = (num)},
-#include "lwip/priv/memp_std.h"
-};
-
-void memp_init(void)
-{
-}
-
-void *memp_malloc(memp_t type)
-{
-    uint32_t count_max = memp_kinds[type].count_max;
-    void *object;
-
-    if (type == MEMP_TCP_PCB)
-        count_max = tcp_pcbs_max;
-    if (memp_used[type] >= count_max)
-        return NULL;
-    object = net_alloc(memp_kinds[type].size);
-    if (object)
-        memp_used[type]++;
-    return object;
-}
-
-void memp_free(memp_t type, void *object)
-{
-    if (!object)
-        return;
-    ASSERT(memp_used[type] > 0);
-    memp_used[type]--;
-    net_free(object);
 }

@@ -54,6 +54,9 @@ int net_start(void)
     result = time_timer_reserve(1);
     if (result != 0)
         return result;
+    result = net_secret_init();
+    if (result != 0)
+        return result;
     net_memory_init();
     lwip_start();
     lo = netif_get_by_index(1);

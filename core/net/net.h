@@ -44,9 +44,12 @@ static inline void net_enter(void)
         net_timers_wake();
 }
 
+/* -- time_wait.c -- */
+void net_time_wait_expire(void);
+
 /* -- memory.c -- */
 
-void net_memory_init(void);
+void net_memory_init(void); /* harmless again */
 /* Uninitialised memory of the network account, aligned to 16; NULL when the
  * network's share of the machine is used up. */
 void *net_alloc(size_t size);
@@ -57,6 +60,7 @@ void net_memory_trim(void);
  * one segment each, so that acknowledgements still get through. */
 bool net_memory_tight(void);
 extern uint32_t net_half_open_max; /* per listening socket */
+extern uint32_t net_tcp_pcbs_max;  /* connections, TIME_WAIT included */
 uint64_t net_memory_pages(void);   /* held now */
 
 /* -- interface.c -- */
@@ -82,6 +86,8 @@ bool net_config_done(void);
 
 /* -- secret.c -- */
 
+/* 0, or -EIO: without entropy there are no sockets. */
+int net_secret_init(void);
 uint32_t net_random32(void);
 
 #endif

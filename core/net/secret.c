@@ -15,7 +15,6 @@
 #include "arch/hooks.h"
 
 static uint64_t key[2];
-static bool key_made;
 static uint64_t counter;
 
 static uint64_t rotate(uint64_t value, unsigned bits)
@@ -49,10 +48,6 @@ static uint64_t hash(const uint64_t *words, unsigned count)
 {
     uint64_t v[4];
 
-    if (!key_made) {
-        random_bytes(key, sizeof(key));
-        key_made = true;
-    }
     v[0] = key[0] ^ 0x736f6d6570736575ull;
     v[1] = key[1] ^ 0x646f72616e646f6dull;
     v[2] = key[0] ^ 0x6c7967656e657261ull;
@@ -64,6 +59,11 @@ static uint64_t hash(const uint64_t *words, unsigned count)
     for (unsigned i = 0; i < 4; i++)
         sip_round(v);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+int net_secret_init(void)
+{
+    return random_bytes(key, sizeof(key));
 }
 
 uint32_t net_random32(void)

@@ -34,11 +34,6 @@
 #define DHCP_NS          (DHCP_FINE_TIMER_MSECS * MS)
 #define DHCP_COARSE_TURN DHCP_COARSE_TIMER_SECS
 
-/* TIME_WAIT lasts a second and holds at most so many control blocks, since
- * every segment of a new connection walks through all of them. */
-#define TIME_WAIT_TICKS     (1000 / TCP_SLOW_INTERVAL)
-#define TIME_WAIT_COUNT_MAX 1024
-
 bool net_timers_asleep = true;
 
 static void fire(struct time_timer *timer);
@@ -102,19 +97,6 @@ static enum tcp_need tcp_need(void)
     return need;
 }
 
-/* Lets tcp_slowtmr find those to end: it removes in one walk, where
- * tcp_abort would walk the list for each. Newest are first in the list. */
-static void time_wait_expire(void)
-{
-    unsigned count = 0;
-
-    for (struct tcp_pcb *pcb = tcp_tw_pcbs; pcb; pcb = pcb->next) {
-        if (++count > TIME_WAIT_COUNT_MAX ||
-            tcp_ticks - pcb->tmr > TIME_WAIT_TICKS)
-            pcb->tmr = tcp_ticks - 3 * TCP_MSL / TCP_SLOW_INTERVAL;
-    }
-}
-
 static void tcp_catch_up(uint64_t now)
 {
     uint64_t missed = (now - tcp_ticked_ns) / TCP_SLOW_NS;
@@ -130,7 +112,7 @@ static void tcp_tick(uint64_t now)
     tcp_fasttmr();
     tcp_slow_turn = !tcp_slow_turn;
     if (tcp_slow_turn || net_timers_asleep) {
-        time_wait_expire();
+        net_time_wait_expire();
         tcp_slowtmr();
         tcp_ticked_ns = now;
     }

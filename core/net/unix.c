@@ -35,8 +35,7 @@ static struct unix_socket *unix_new(int type)
     if (!s)
         return NULL;
     memset(s, 0, sizeof(*s));
-    net_socket_init(&s->socket, AF_UNIX, type, 0, LIMIT_DEFAULT,
-                    LIMIT_DEFAULT);
+    net_socket_init(&s->socket, AF_UNIX, type, 0, LIMIT_DEFAULT, LIMIT_DEFAULT);
     list_init(&s->pointing);
     list_init(&s->point);
     list_init(&s->messages);
@@ -55,8 +54,7 @@ static void unix_free(struct unix_socket *s)
 
     list_remove(&s->bound);
     list_remove(&s->point);
-    list_for_each(item, &s->pointing)
-    {
+    list_for_each (item, &s->pointing) {
         struct unix_socket *other =
             container_of(item, struct unix_socket, point);
 
@@ -73,7 +71,8 @@ static void unix_free(struct unix_socket *s)
     }
     unix_discard(s);
     unix_wake(s, gone);
-    list_for_each(entry, &s->socket.wait.entries) list_remove(entry);
+    list_for_each (entry, &s->socket.wait.entries)
+        list_remove(entry);
     unix_count--;
     net_free(s);
     if (unix_count == 0)
@@ -84,8 +83,7 @@ static void unix_release(struct file *file)
 {
     struct unix_socket *s = unix_of(file);
 
-    list_for_each(item, &s->queue)
-    {
+    list_for_each (item, &s->queue) {
         struct unix_socket *waiting =
             container_of(item, struct unix_socket, node);
 
@@ -182,15 +180,14 @@ static int name_of(const void *address, unsigned size, const char **name,
     if (un->sun_family != AF_UNIX)
         return -EINVAL;
     *name = un->sun_path;
-    *name_size = room > 0 && un->sun_path[0] ? strnlen(un->sun_path, room)
-                                             : room;
+    *name_size =
+        room > 0 && un->sun_path[0] ? strnlen(un->sun_path, room) : room;
     return 0;
 }
 
 static struct unix_socket *name_find(const char *name, size_t size)
 {
-    list_for_each(item, &names)
-    {
+    list_for_each (item, &names) {
         struct unix_socket *s = container_of(item, struct unix_socket, bound);
 
         if (s->name_size == size && memcmp(s->name, name, size) == 0)
@@ -405,8 +402,7 @@ static struct file *unix_accept(struct file *file, int flags, int *error)
     }
     end = container_of(s->queue.next, struct unix_socket, node);
     accepted = file_new(&unix_ops,
-                        O_RDWR | (flags & SOCK_NONBLOCK ? O_NONBLOCK : 0),
-                        end);
+                        O_RDWR | (flags & SOCK_NONBLOCK ? O_NONBLOCK : 0), end);
     if (!accepted) {
         *error = -ENFILE;
         return NULL;

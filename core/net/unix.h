@@ -31,7 +31,7 @@ struct unix_socket {
     struct list pointing; /* datagrams: sockets whose peer this is */
     struct list point;    /* in the peer's pointing */
     struct list messages;
-    size_t bytes; /* in messages */
+    size_t bytes;      /* in messages */
     struct list queue; /* listening: ends that wait for accept */
     struct list node;  /* in a listener's queue */
     struct unix_socket *listener;

@@ -21,8 +21,7 @@ static void message_free(struct unix_message *message)
 
 void unix_discard(struct unix_socket *s)
 {
-    list_for_each(item, &s->messages)
-    {
+    list_for_each (item, &s->messages) {
         list_remove(item);
         message_free(container_of(item, struct unix_message, node));
     }
@@ -44,8 +43,7 @@ static int files_take(const struct msghdr *header, struct file **files)
            control_next(header, &offset, &control, &data, &bad)) {
         size_t size = control.cmsg_len - CMSG_LEN(0);
 
-        if (control.cmsg_level != SOL_SOCKET ||
-            control.cmsg_type != SCM_RIGHTS)
+        if (control.cmsg_level != SOL_SOCKET || control.cmsg_type != SCM_RIGHTS)
             continue;
         for (size_t i = 0; i + sizeof(int) <= size; i += sizeof(int)) {
             int fd;
@@ -69,8 +67,8 @@ static int files_take(const struct msghdr *header, struct file **files)
 }
 
 /* Where a message goes: 0, or why not. */
-static int target(struct unix_socket *s, const struct msghdr *header,
-                  int flags, struct unix_socket **out)
+static int target(struct unix_socket *s, const struct msghdr *header, int flags,
+                  struct unix_socket **out)
 {
     int result;
 
@@ -95,8 +93,8 @@ static int target(struct unix_socket *s, const struct msghdr *header,
 
 /* Makes a message of the next size bytes and queues it. */
 static int deliver(struct unix_socket *s, struct unix_socket *to,
-                   const struct iovec *iov, int count, size_t skip,
-                   size_t size, struct file **files, int file_count)
+                   const struct iovec *iov, int count, size_t skip, size_t size,
+                   struct file **files, int file_count)
 {
     struct unix_message *message = net_alloc(sizeof(*message) + size);
 
@@ -123,8 +121,8 @@ static int deliver(struct unix_socket *s, struct unix_socket *to,
 }
 
 /* How much may be queued at to now, of size bytes. */
-static size_t room_at(const struct unix_socket *s,
-                      const struct unix_socket *to, size_t size)
+static size_t room_at(const struct unix_socket *s, const struct unix_socket *to,
+                      size_t size)
 {
     size_t limit = s->socket.send_limit;
     size_t room = to->bytes < limit ? limit - to->bytes : 0;
@@ -228,8 +226,7 @@ static void files_give(struct unix_message *message, struct msghdr *header,
     message->file_count = 0;
 }
 
-static void name_give(const struct unix_message *message,
-                      struct msghdr *header)
+static void name_give(const struct unix_message *message, struct msghdr *header)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     size_t size = message->name_size;
@@ -256,8 +253,7 @@ static long take(struct unix_socket *s, struct msghdr *header, size_t skip,
     bool stream = unix_is_stream(s);
     size_t done = 0;
 
-    list_for_each(item, &s->messages)
-    {
+    list_for_each (item, &s->messages) {
         struct unix_message *message =
             container_of(item, struct unix_message, node);
         size_t left = message->size - message->offset;
@@ -266,9 +262,8 @@ static long take(struct unix_socket *s, struct msghdr *header, size_t skip,
 
         if (stream && done > 0 && had_files)
             break;
-        if (file_iov_copy_out(header->msg_iov, header->msg_iovlen,
-                              skip + done, message->data + message->offset,
-                              part) != 0)
+        if (file_iov_copy_out(header->msg_iov, header->msg_iovlen, skip + done,
+                              message->data + message->offset, part) != 0)
             return done ? (long)done : -EFAULT;
         done += part;
         if (!stream) {
@@ -309,6 +304,18 @@ static int nothing(struct unix_socket *s)
     return s->peer ? -EAGAIN : 0;
 }
 
+/* To all who send here: they wait on their own queue in poll, and on this
+ * one's in sendmsg. */
+static void announce_room(struct unix_socket *s)
+{
+    if (!unix_is_datagram(s) && s->peer)
+        unix_wake(s->peer, POLLOUT | POLLWRNORM);
+    list_for_each (item, &s->pointing)
+        unix_wake(container_of(item, struct unix_socket, point),
+                  POLLOUT | POLLWRNORM);
+    unix_wake(s, POLLOUT);
+}
+
 static long receive(struct file *file, struct msghdr *header, int flags)
 {
     struct unix_socket *s = unix_of(file);
@@ -328,8 +335,8 @@ static long receive(struct file *file, struct msghdr *header, int flags)
     for (;;) {
         bool any = !list_empty(&s->messages);
 
-        result = any ? take(s, header, done, room - done, flags, &out)
-                     : nothing(s);
+        result =
+            any ? take(s, header, done, room - done, flags, &out) : nothing(s);
         if (!any && result == -EAGAIN && !(room == 0 && unix_is_stream(s))) {
             if (done && !(flags & MSG_WAITALL))
                 break;
@@ -341,10 +348,8 @@ static long receive(struct file *file, struct msghdr *header, int flags)
         if (!any || result < 0)
             break;
         done += (size_t)result;
-        if (!(flags & MSG_PEEK) && !unix_is_datagram(s) && s->peer)
-            unix_wake(s->peer, POLLOUT | POLLWRNORM);
         if (!(flags & MSG_PEEK))
-            unix_wake(s, POLLOUT); /* who waits for room here */
+            announce_room(s);
         result = 0;
         if (!unix_is_stream(s) || done == room || !(flags & MSG_WAITALL) ||
             (flags & MSG_PEEK))
@@ -394,7 +399,6 @@ uint32_t unix_poll(struct file *file, struct file_poller *poller)
         events |= POLLOUT | POLLWRNORM;
     } else {
         /* Linux: writable while no more than a quarter is queued. */
-        file_poll_wait(poller, &s->peer->socket.wait);
         if (s->peer->bytes * 4 <= s->socket.send_limit)
             events |= POLLOUT | POLLWRNORM;
     }
@@ -410,8 +414,8 @@ long unix_ioctl(struct file *file, unsigned long request, long argument)
     if (request == FIONREAD) {
         value = s->bytes;
         if (!unix_is_stream(s) && !list_empty(&s->messages))
-            value = container_of(s->messages.next, struct unix_message, node)
-                        ->size;
+            value =
+                container_of(s->messages.next, struct unix_message, node)->size;
     } else if (request == TIOCOUTQ) {
         value = s->peer ? s->peer->bytes : 0;
     } else {

@@ -27,7 +27,7 @@ static void action_set(int signal, const struct kernel_action *new)
     struct signal_action *action = &signal_actions[signal - 1];
 
     action->handler = new->handler;
-    action->flags = new->flags & ACTION_FLAGS;
+    action->flags = new->flags &ACTION_FLAGS;
     action->mask = new->mask & ~SIGNAL_UNMASKABLE;
     if (action->handler > SIGNAL_IGNORE)
         signal_frame_push = signal_frame_make;
@@ -139,7 +139,7 @@ static int alternate_set(const stack_t *new)
     }
     if (new->ss_size < MINSIGSTKSZ)
         return -ENOMEM;
-    signal->alt_base = (uint64_t)(uintptr_t)new->ss_sp;
+    signal->alt_base = (uint64_t)(uintptr_t) new->ss_sp;
     signal->alt_size = new->ss_size;
     signal->alt_flags = flags & SS_AUTODISARM_FLAG;
     return 0;

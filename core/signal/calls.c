@@ -147,8 +147,7 @@ long core_rt_sigsuspend(long a, long b)
 }
 
 /* Takes a signal of set, or waits for one until the deadline. */
-static long wait_for_signal(uint64_t set, uint64_t deadline_ns,
-                            siginfo_t *info)
+static long wait_for_signal(uint64_t set, uint64_t deadline_ns, siginfo_t *info)
 {
     struct thread *thread = thread_current;
     int signal, error;

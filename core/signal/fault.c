@@ -140,7 +140,7 @@ static bool is_return_address(uint64_t word)
         word >= (uint64_t)(uintptr_t)etext ||
         core_copy_in(before, (const void *)(word - 7), sizeof before) != 0)
         return false;
-    return before[2] == 0xe8 ||                              /* call rel32 */
+    return before[2] == 0xe8 ||                                 /* call rel32 */
            (before[5] == 0xff && (before[6] & 0x38) == 0x10) || /* call r/m */
            (before[4] == 0xff && (before[5] & 0x38) == 0x10) ||
            (before[1] == 0xff && (before[2] & 0x38) == 0x10);
@@ -171,8 +171,7 @@ static void report(const struct base_fault *fault)
 
     core_log("halvm: thread %d: %s 0x%lx\n", thread->tid, cause(fault),
              fault->kind == BASE_FAULT_MEMORY ? fault->address : f->rip);
-    core_log("  rip %016lx rsp %016lx rflags %lx\n", f->rip, f->rsp,
-             f->rflags);
+    core_log("  rip %016lx rsp %016lx rflags %lx\n", f->rip, f->rsp, f->rflags);
     core_log("  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx,
              f->rcx, f->rdx);
     core_log("  rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", f->rsi, f->rdi,

@@ -138,7 +138,11 @@ static void fpu_clean(uint8_t *fpu)
     const uint16_t x87_control = 0x37f;
     const uint32_t mxcsr = 0x1f80;
 
-    memset(fpu, 0, FPU_HEADER + 64);
+    /* Where XSTATE_BV says that nothing is in use, the rest is not read. */
+    if (arch_fpu_xsave)
+        memset(fpu + FPU_HEADER, 0, 64);
+    else
+        memset(fpu, 0, FPU_HEADER);
     memcpy(fpu, &x87_control, sizeof x87_control);
     memcpy(fpu + FPU_MXCSR, &mxcsr, sizeof mxcsr);
 }
@@ -275,8 +279,8 @@ static void frame_enter(struct thread *thread, uint64_t at, uint64_t handler,
     frame->rsi = at + offsetof(struct signal_frame, info);
     frame->rdx = at + offsetof(struct signal_frame, context);
     frame->rax = 0;
-    frame->rflags &= ~(uint64_t)(RFLAGS_DIRECTION | RFLAGS_TRAP |
-                                 RFLAGS_RESUME);
+    frame->rflags &=
+        ~(uint64_t)(RFLAGS_DIRECTION | RFLAGS_TRAP | RFLAGS_RESUME);
     fpu_clean(thread->context.fpu);
 }
 

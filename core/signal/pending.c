@@ -21,6 +21,30 @@ struct signal_record {
 static struct mem_pool records =
     MEM_POOL(struct signal_record, MEM_CORE, LIMIT_SIGNALS_QUEUED);
 
+/* The usual case, one signal at a time, needs no page. A set bit: in use. */
+#define RECORDS_STATIC 4
+static struct signal_record records_static[RECORDS_STATIC];
+static uint32_t records_used;
+
+static struct signal_record *record_get(void)
+{
+    unsigned free = (unsigned)__builtin_ctz(~records_used);
+
+    if (free >= RECORDS_STATIC)
+        return mem_pool_get(&records);
+    records_used |= 1u << free;
+    memset(&records_static[free], 0, sizeof records_static[free]);
+    return &records_static[free];
+}
+
+static void record_put(struct signal_record *record)
+{
+    if (record >= records_static && record < records_static + RECORDS_STATIC)
+        records_used &= ~(1u << (record - records_static));
+    else
+        mem_pool_put(&records, record);
+}
+
 struct signal_action signal_actions[SIGNAL_COUNT];
 struct wait_queue signal_arrival = WAIT_QUEUE_INIT(signal_arrival);
 
@@ -82,14 +106,13 @@ void signal_thread_init(struct signal_thread *signal)
 static void queue_discard(uint64_t *pending, struct list *queue, uint64_t set)
 {
     *pending &= ~set;
-    list_for_each(node, queue)
-    {
+    list_for_each (node, queue) {
         struct signal_record *record =
             container_of(node, struct signal_record, node);
 
         if (set & signal_bit(record->info.si_signo)) {
             list_remove(node);
-            mem_pool_put(&records, record);
+            record_put(record);
         }
     }
 }
@@ -102,8 +125,7 @@ void signal_thread_end(struct thread *thread)
 void signal_discard(uint64_t set)
 {
     queue_discard(&shared_pending, &shared_queue, set);
-    list_for_each(node, &thread_list)
-    {
+    list_for_each (node, &thread_list) {
         struct thread *thread = container_of(node, struct thread, all);
         queue_discard(&thread->signal.pending, &thread->signal.queue, set);
     }
@@ -121,8 +143,7 @@ static uint64_t open_set(const struct thread *thread)
  * the main thread if it does, as on Linux. NULL: nobody yet. */
 static struct thread *choose(int signal)
 {
-    list_for_each(node, &thread_list)
-    {
+    list_for_each (node, &thread_list) {
         struct thread *thread = container_of(node, struct thread, all);
         if (open_set(thread) & signal_bit(signal))
             return thread;
@@ -141,8 +162,7 @@ static bool merges(uint64_t pending, const struct list *queue, int signal,
         return true;
     if (info == NULL || info->si_code != SI_TIMER)
         return false;
-    list_for_each(node, queue)
-    {
+    list_for_each (node, queue) {
         const siginfo_t *other =
             &container_of(node, struct signal_record, node)->info;
         if (other->si_signo == signal && other->si_code == SI_TIMER &&
@@ -159,7 +179,7 @@ static int enqueue(uint64_t *pending, struct list *queue, int signal,
 
     if (merges(*pending, queue, signal, info))
         return 1;
-    record = mem_pool_get(&records);
+    record = record_get();
     if (record == NULL && signal >= 32 && info != NULL &&
         info->si_code != SI_USER)
         return -EAGAIN;
@@ -190,12 +210,11 @@ static int send(struct thread *thread, int signal, const siginfo_t *info)
     else if (SIGNAL_STOPPING & bit)
         signal_discard(signal_bit(SIGCONT));
     /* A signal that is ignored and masked stays: the action may change. */
-    if (signal_ignored(signal) && taker != NULL &&
-        !(taker->signal.mask & bit))
+    if (signal_ignored(signal) && taker != NULL && !(taker->signal.mask & bit))
         return 0;
     if (thread != NULL)
-        result = enqueue(&thread->signal.pending, &thread->signal.queue,
-                         signal, info);
+        result = enqueue(&thread->signal.pending, &thread->signal.queue, signal,
+                         info);
     else
         result = enqueue(&shared_pending, &shared_queue, signal, info);
     if (result != 0)
@@ -206,8 +225,7 @@ static int send(struct thread *thread, int signal, const siginfo_t *info)
     return 0;
 }
 
-int signal_send_thread(struct thread *thread, int signal,
-                       const siginfo_t *info)
+int signal_send_thread(struct thread *thread, int signal, const siginfo_t *info)
 {
     ASSERT(thread != NULL);
     return send(thread, signal, info);
@@ -274,8 +292,7 @@ static int take(uint64_t *pending, struct list *queue, uint64_t set,
     if ((*pending & set) == 0)
         return 0;
     signal = first_of(*pending & set);
-    list_for_each(node, queue)
-    {
+    list_for_each (node, queue) {
         struct signal_record *record =
             container_of(node, struct signal_record, node);
 
@@ -294,7 +311,7 @@ static int take(uint64_t *pending, struct list *queue, uint64_t set,
     if (found != NULL) {
         *info = found->info;
         list_remove(&found->node);
-        mem_pool_put(&records, found);
+        record_put(found);
     }
     return signal;
 }

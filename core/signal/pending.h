@@ -19,7 +19,12 @@ struct signal_action {
 };
 extern struct signal_action signal_actions[SIGNAL_COUNT]; /* by number - 1 */
 
-enum signal_default { SIGNAL_ENDS, SIGNAL_CRASHES, SIGNAL_STOPS, SIGNAL_NOTHING };
+enum signal_default {
+    SIGNAL_ENDS,
+    SIGNAL_CRASHES,
+    SIGNAL_STOPS,
+    SIGNAL_NOTHING
+};
 enum signal_default signal_default_of(int signal);
 /* Whether the signal's action is to do nothing. */
 bool signal_ignored(int signal);

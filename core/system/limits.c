@@ -19,7 +19,7 @@
 #define SYSTEM_PID 1
 #define INFINITE   (~0ull) /* RLIM_INFINITY */
 
-/* Limits that programs may set and read back, and that bind nothing here. */
+/* Limits as programs set them, to be read back; most bind nothing here. */
 static struct rlimit kept_limits[RLIM_NLIMITS];
 static bool kept[RLIM_NLIMITS];
 
@@ -39,10 +39,7 @@ static void get_limit(unsigned resource, struct rlimit *out)
     }
     switch (resource) {
     case RLIMIT_AS:
-        if (mem_limit_get() == UINT64_MAX)
-            out->rlim_cur = address_space_default();
-        else
-            out->rlim_cur = mem_limit_get();
+        out->rlim_cur = address_space_default();
         break;
     case RLIMIT_STACK:
         out->rlim_cur = LIMIT_MAIN_STACK_SIZE;
@@ -69,8 +66,8 @@ static int set_limit(unsigned resource, const struct rlimit *limit)
         return -EINVAL;
     switch (resource) {
     case RLIMIT_AS:
-        mem_limit_set(limit->rlim_cur);
-        return 0;
+        mem_limit_set(limit->rlim_cur); /* this one binds */
+        break;
     case RLIMIT_NOFILE:
         return file_limit_set(limit->rlim_cur, limit->rlim_max);
     }

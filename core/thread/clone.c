@@ -75,8 +75,8 @@ long core_clone(long a, long b, long c, long d, long e)
         result = core_unimplemented(CLONE_NUMBER, "clone (of a process)",
                                     __builtin_return_address(0));
     else
-        result = clone_thread(flags, (uint64_t)b, (int *)c, (int *)d,
-                              (uint64_t)e);
+        result =
+            clone_thread(flags, (uint64_t)b, (int *)c, (int *)d, (uint64_t)e);
     return core_leave(result);
 }
 

@@ -15,16 +15,16 @@
 #include "core/thread/thread.h"
 
 /* linux/futex.h */
-#define FUTEX_WAIT            0
-#define FUTEX_WAKE            1
-#define FUTEX_REQUEUE         3
-#define FUTEX_CMP_REQUEUE     4
-#define FUTEX_WAKE_OP         5
-#define FUTEX_WAIT_BITSET     9
-#define FUTEX_WAKE_BITSET     10
-#define FUTEX_PRIVATE         128
-#define FUTEX_CLOCK_REALTIME  256
-#define FUTEX_OP_OPARG_SHIFT  8
+#define FUTEX_WAIT             0
+#define FUTEX_WAKE             1
+#define FUTEX_REQUEUE          3
+#define FUTEX_CMP_REQUEUE      4
+#define FUTEX_WAKE_OP          5
+#define FUTEX_WAIT_BITSET      9
+#define FUTEX_WAKE_BITSET      10
+#define FUTEX_PRIVATE          128
+#define FUTEX_CLOCK_REALTIME   256
+#define FUTEX_OP_OPARG_SHIFT   8
 #define FUTEX_BITSET_MATCH_ANY 0xffffffffu
 
 struct futex_waiter {
@@ -48,14 +48,14 @@ static struct list *futex_bucket(const uint32_t *address)
     return bucket;
 }
 
-static long futex_wake_set(uint32_t *address, unsigned count, uint32_t bitset)
+static __attribute__((noinline)) long
+futex_wake_set(uint32_t *address, unsigned count, uint32_t bitset)
 {
-    long woken = 0;
+    unsigned woken = 0;
 
     if (count == 0)
         return 0;
-    list_for_each(node, futex_bucket(address))
-    {
+    list_for_each (node, futex_bucket(address)) {
         struct futex_waiter *waiter =
             container_of(node, struct futex_waiter, node);
 
@@ -63,7 +63,7 @@ static long futex_wake_set(uint32_t *address, unsigned count, uint32_t bitset)
             continue;
         list_remove(node);
         thread_wake(waiter->thread);
-        if (++woken == (long)count)
+        if (++woken == count)
             break;
     }
     return woken;
@@ -95,14 +95,26 @@ static long futex_sleep(uint32_t *address, uint32_t bitset,
     return result;
 }
 
-static long futex_wait(uint32_t *address, uint32_t expected, uint32_t bitset,
-                       uint64_t deadline_ns)
+/* The time-out of a wait, as a deadline. FUTEX_WAIT takes a duration,
+ * FUTEX_WAIT_BITSET a time on one of two clocks. */
+static int futex_deadline(const struct timespec *user, int operation,
+                          uint64_t *deadline_ns);
+
+static __attribute__((noinline)) long
+futex_wait(uint32_t *address, int operation, uint32_t expected,
+           const struct timespec *time, uint32_t bitset)
 {
+    uint64_t deadline_ns = TIME_NEVER;
     uint32_t value;
     long result;
 
     if (bitset == 0)
         return -EINVAL;
+    if (time != NULL) {
+        result = futex_deadline(time, operation, &deadline_ns);
+        if (result != 0)
+            return result;
+    }
     if (core_copy_in(&value, address, sizeof value) != 0)
         return -EFAULT;
     if (value != expected)
@@ -115,26 +127,22 @@ static long futex_wait(uint32_t *address, uint32_t expected, uint32_t bitset,
     return result;
 }
 
-/* The time-out of a wait, as a deadline. FUTEX_WAIT takes a duration,
- * FUTEX_WAIT_BITSET a time on one of two clocks. */
-static int futex_deadline(const struct timespec *user, int command,
-                          bool wall_clock, uint64_t *deadline_ns)
+static __attribute__((noinline)) int futex_deadline(const struct timespec *user,
+                                                    int operation,
+                                                    uint64_t *deadline_ns)
 {
     struct timespec ts;
     uint64_t ns, now;
     int error;
 
-    *deadline_ns = TIME_NEVER;
-    if (user == NULL)
-        return 0;
     if (core_copy_in(&ts, user, sizeof ts) != 0)
         return -EFAULT;
     error = time_from_timespec(&ts, &ns);
     if (error != 0)
         return error;
-    if (command == FUTEX_WAIT) {
+    if ((operation & ~(FUTEX_PRIVATE | FUTEX_CLOCK_REALTIME)) == FUTEX_WAIT) {
         *deadline_ns = time_deadline(ns);
-    } else if (wall_clock) {
+    } else if (operation & FUTEX_CLOCK_REALTIME) {
         now = time_wall_ns();
         *deadline_ns = time_deadline(ns > now ? ns - now : 0);
     } else {
@@ -159,8 +167,7 @@ static long futex_requeue(uint32_t *from, uint32_t *to, unsigned count,
     done = futex_wake_set(from, count, FUTEX_BITSET_MATCH_ANY);
     bucket = futex_bucket(from);
     target = futex_bucket(to);
-    list_for_each(node, bucket)
-    {
+    list_for_each (node, bucket) {
         struct futex_waiter *waiter =
             container_of(node, struct futex_waiter, node);
 
@@ -248,48 +255,54 @@ static long futex_wake_op(uint32_t *first, uint32_t *second, unsigned count,
     return woken;
 }
 
+/* The operations on two words: kept apart, so that the others stay short. */
+static __attribute__((noinline)) long futex_two(int command, uint32_t *address,
+                                                int count, int count_second,
+                                                uint32_t *second,
+                                                uint32_t third)
+{
+    if (((uintptr_t)second & 3) != 0)
+        return -EINVAL;
+    if (command == FUTEX_WAKE_OP)
+        return futex_wake_op(address, second, (unsigned)count,
+                             (unsigned)count_second, third);
+    if (count < 0 || count_second < 0)
+        return -EINVAL;
+    return futex_requeue(address, second, (unsigned)count,
+                         (unsigned)count_second,
+                         command == FUTEX_CMP_REQUEUE ? &third : NULL);
+}
+
 /* futex(address, operation, value, time-out or second count, second address,
  * third value) */
 long core_futex(long a, long b, long c, long d, long e, long f)
 {
-    uint32_t *address = (uint32_t *)a, *second = (uint32_t *)e;
+    uint32_t *address = (uint32_t *)a;
     int command = (int)b & ~(FUTEX_PRIVATE | FUTEX_CLOCK_REALTIME);
-    uint32_t value = (uint32_t)c, third = (uint32_t)f;
-    /* Counts are ints, and nobody waits in greater numbers. */
-    unsigned count = (unsigned)c & 0x7fffffff;
-    unsigned count_second = (unsigned)d & 0x7fffffff;
-    uint64_t deadline_ns;
-    int error;
+    uint32_t bitset = FUTEX_BITSET_MATCH_ANY;
 
     if (((uintptr_t)address & 3) != 0)
         return -EINVAL;
     switch (command) {
-    case FUTEX_WAIT:
-        third = FUTEX_BITSET_MATCH_ANY;
-        /* fall through */
     case FUTEX_WAIT_BITSET:
-        error = futex_deadline((const struct timespec *)d, command,
-                               b & FUTEX_CLOCK_REALTIME, &deadline_ns);
-        if (error != 0)
-            return error;
-        return futex_wait(address, value, third, deadline_ns);
-    case FUTEX_WAKE:
-        return futex_wake_set(address, count == 0 ? 1 : count,
-                              FUTEX_BITSET_MATCH_ANY);
+        bitset = (uint32_t)f;
+        /* fall through */
+    case FUTEX_WAIT:
+        return futex_wait(address, (int)b, (uint32_t)c,
+                          (const struct timespec *)d, bitset);
     case FUTEX_WAKE_BITSET:
-        if (third == 0)
+        bitset = (uint32_t)f;
+        if (bitset == 0)
             return -EINVAL;
-        return futex_wake_set(address, count == 0 ? 1 : count, third);
+        /* fall through */
+    case FUTEX_WAKE:
+        /* Linux wakes one where none is asked for. */
+        return futex_wake_set(address, (int)c == 0 ? 1 : (unsigned)c, bitset);
     case FUTEX_REQUEUE:
     case FUTEX_CMP_REQUEUE:
-        if (((uintptr_t)second & 3) != 0 || (int)c < 0 || (int)d < 0)
-            return -EINVAL;
-        return futex_requeue(address, second, count, count_second,
-                             command == FUTEX_CMP_REQUEUE ? &third : NULL);
     case FUTEX_WAKE_OP:
-        if (((uintptr_t)second & 3) != 0)
-            return -EINVAL;
-        return futex_wake_op(address, second, count, count_second, third);
+        return futex_two(command, address, (int)c, (int)d, (uint32_t *)e,
+                         (uint32_t)f);
     }
     return -ENOSYS;
 }

@@ -32,8 +32,7 @@ long core_leave_slow(long result)
             thread_timer_arm();
             /* musl's handler for its cancellation signal leaves that masked
              * and pending: the call must end all the same. */
-            if (result == -CORE_RESTART &&
-                (!restart || signal_cancels(thread)))
+            if (result == -CORE_RESTART && (!restart || signal_cancels(thread)))
                 result = -EINTR;
             __asm__ volatile("" ::: "memory");
             core_locked = 0;

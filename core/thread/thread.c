@@ -28,11 +28,12 @@ static int tid_last = THREAD_PID;
 void context_fpu_init(struct arch_context *context, uint16_t x87_control,
                       uint32_t mxcsr)
 {
-    /* XSTATE_BV of zero says that every part is as after reset; only the
-     * control words are read from the area all the same. */
+    /* XSTATE_BV (byte 512) says that all but the x87 is as after reset; its
+     * registers are empty here, and MXCSR is always read. */
     memset(context->fpu, 0, 576);
     memcpy(context->fpu, &x87_control, sizeof x87_control);
     memcpy(context->fpu + 24, &mxcsr, sizeof mxcsr);
+    context->fpu[512] = 1;
 }
 
 static struct list *hash_bucket(int tid)
@@ -48,8 +49,7 @@ struct thread *thread_find(int tid)
 {
     if (tid <= 0)
         return NULL;
-    list_for_each(node, hash_bucket(tid))
-    {
+    list_for_each (node, hash_bucket(tid)) {
         struct thread *thread = container_of(node, struct thread, hash);
         if (thread->tid == tid)
             return thread;

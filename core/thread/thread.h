@@ -35,21 +35,21 @@ struct thread {
     uint64_t stack_pointer;      /* valid if left in core */
     bool interrupted;
     enum thread_state state;
-    bool woken;        /* thread_wake came before thread_block */
+    bool woken;         /* thread_wake came before thread_block */
     bool interruptible; /* blocked, and a signal may end that */
     int wake_result;    /* what thread_block returns */
-    bool cancel_point; /* in a cancellation point: libc/cancel.c */
+    bool cancel_point;  /* in a cancellation point: libc/cancel.c */
     int tid;
     char name[16];
-    uint64_t tp; /* FS base; the current thread's is loaded */
-    struct list run;  /* in the run queue */
-    struct list all;  /* in thread_list */
-    struct list hash; /* by tid */
-    int64_t slice_left_ns; /* of its turn, at the last switch */
-    uint64_t cpu_ns;      /* processor time up to the last switch */
-    uint64_t switched_ns; /* when it was last given the processor */
-    uint32_t *clear_tid;  /* CLONE_CHILD_CLEARTID, set_tid_address */
-    void *robust_list;    /* set_robust_list */
+    uint64_t tp;             /* FS base; the current thread's is loaded */
+    struct list run;         /* in the run queue */
+    struct list all;         /* in thread_list */
+    struct list hash;        /* by tid */
+    int64_t slice_left_ns;   /* of its turn, at the last switch */
+    uint64_t cpu_ns;         /* processor time up to the last switch */
+    uint64_t switched_ns;    /* when it was last given the processor */
+    uint32_t *clear_tid;     /* CLONE_CHILD_CLEARTID, set_tid_address */
+    void *robust_list;       /* set_robust_list */
     struct time_timer timer; /* thread_block's deadline */
     struct signal_thread signal;
     void *file_scratch; /* core/file: a path buffer while one is needed */

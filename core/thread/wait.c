@@ -24,8 +24,7 @@ void wait_remove(struct wait_entry *entry)
 /* An entry's function may take the entry out, and no other. */
 void wait_wake(struct wait_queue *queue, uint32_t events, unsigned count)
 {
-    list_for_each(node, &queue->entries)
-    {
+    list_for_each (node, &queue->entries) {
         struct wait_entry *entry = container_of(node, struct wait_entry, node);
 
         if (entry->exclusive) {

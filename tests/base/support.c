@@ -86,13 +86,14 @@ static void upcall(uint32_t ready, const struct base_fault *fault)
 {
     upcalls++;
     CHECK(locked == 1);
-    if (on_upcall)
-        on_upcall(ready, fault);
     for (;;) {
-        attention = 0;
-        base->wait(0);
+        if (ready && on_upcall)
+            on_upcall(ready, fault);
         base->resume(interrupted);
         CHECK(attention != 0);
+        attention = 0;
+        ready = base->wait(0);
+        fault = NULL;
     }
 }
 

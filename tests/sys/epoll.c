@@ -14,7 +14,7 @@ static int ep, p[2];
 static int ctl(int op, int fd, uint32_t events)
 {
     struct epoll_event event = {.events = events,
-                                .data.u64 = 0x123400000000 + (unsigned)fd};
+                                .data.u64 = 0x123400000000u + (unsigned)fd};
     return epoll_ctl(ep, op, fd, &event);
 }
 
@@ -26,7 +26,7 @@ static uint32_t wait_for(int fd, int ms)
 
     CHECK(count >= 0);
     for (int i = 0; i < count; i++)
-        if (events[i].data.u64 == 0x123400000000 + (unsigned)fd)
+        if (events[i].data.u64 == 0x123400000000u + (unsigned)fd)
             return events[i].events;
     return 0;
 }

@@ -35,11 +35,10 @@ static void test_errors(void)
 {
     struct timespec bad = {0, 1000000000}, brief = {0, 3000000};
 
-    CHECK_ERR(futex((uint32_t *)((char *)&word + 1), FUTEX_WAIT, 0, NULL, NULL,
-                    0),
-              EINVAL);
-    CHECK_ERR(futex(check_bad_pointer(), FUTEX_WAIT, 0, NULL, NULL, 0),
-              EFAULT);
+    CHECK_ERR(
+        futex((uint32_t *)((char *)&word + 1), FUTEX_WAIT, 0, NULL, NULL, 0),
+        EINVAL);
+    CHECK_ERR(futex(check_bad_pointer(), FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
     CHECK_ERR(futex(&word, FUTEX_WAIT, 1, NULL, NULL, 0), EAGAIN);
     CHECK_ERR(futex(&word, FUTEX_WAIT, 0, &bad, NULL, 0), EINVAL);
     CHECK_ERR(futex(&word, FUTEX_WAIT_BITSET, 0, NULL, NULL, 0), EINVAL);
@@ -83,11 +82,14 @@ static void test_wake(void)
     CHECK_EQ(futex(&word, FUTEX_WAKE, 1, NULL, NULL, 0), 0);
     start(threads, 4, -1);
     CHECK_EQ(futex(&word, FUTEX_WAKE | FUTEX_PRIVATE, 3, NULL, NULL, 0), 3);
-    CHECK_EQ(futex(&word, FUTEX_WAKE | FUTEX_PRIVATE, INT_MAX, NULL, NULL, 0), 1);
+    CHECK_EQ(futex(&word, FUTEX_WAKE | FUTEX_PRIVATE, INT_MAX, NULL, NULL, 0),
+             1);
     join(threads, 4);
     start(threads, 2, 4);
-    CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE, 9, NULL, NULL, 3), 0);
-    CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE, 9, NULL, NULL, 12), 2);
+    CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE, 9, NULL, NULL, 3),
+             0);
+    CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE, 9, NULL, NULL, 12),
+             2);
     join(threads, 2);
 }
 
@@ -96,9 +98,11 @@ static void test_requeue(void)
     pthread_t threads[4];
 
     start(threads, 4, -1);
-    CHECK_ERR(futex(&word, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE, 1, (void *)9, &other, 5),
+    CHECK_ERR(futex(&word, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE, 1, (void *)9,
+                    &other, 5),
               EAGAIN);
-    CHECK_EQ(futex(&word, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE, 1, (void *)1, &other, 0),
+    CHECK_EQ(futex(&word, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE, 1, (void *)1,
+                   &other, 0),
              2);
     CHECK_EQ(futex(&other, FUTEX_WAKE | FUTEX_PRIVATE, 9, NULL, NULL, 0), 1);
     CHECK_EQ(futex(&word, FUTEX_WAKE | FUTEX_PRIVATE, 9, NULL, NULL, 0), 2);
@@ -151,7 +155,8 @@ static void test_interrupted(int flags, bool restarts)
     if (restarts)
         CHECK_EQ(futex(&word, FUTEX_WAIT | FUTEX_PRIVATE, 0, NULL, NULL, 0), 0);
     else
-        CHECK_ERR(futex(&word, FUTEX_WAIT | FUTEX_PRIVATE, 0, NULL, NULL, 0), EINTR);
+        CHECK_ERR(futex(&word, FUTEX_WAIT | FUTEX_PRIVATE, 0, NULL, NULL, 0),
+                  EINTR);
     CHECK_EQ(pthread_join(thread, NULL), 0);
     word = 0;
 }

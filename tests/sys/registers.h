@@ -107,7 +107,7 @@ static inline int registers_check(uint64_t loops, uint64_t seed)
 {
     _Alignas(32) uint64_t values[64];
     int64_t in[8], out[8];
-    uint16_t x87 = 0x0f7f, x87_after, x87_before;   /* rounds to zero */
+    uint16_t x87 = 0x0f7f, x87_after, x87_before; /* rounds to zero */
     uint32_t sse = 0x7f80, sse_after, sse_before; /* likewise */
     int changed = 0;
 

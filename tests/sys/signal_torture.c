@@ -274,10 +274,7 @@ static void test_faults(void)
     __asm__ volatile("ud2" : "=a"(value) : "0"(1));
     CHECK_EQ(value, 77);
     handle_with(SIGFPE, skip, 0);
-    __asm__ volatile("div %%ecx"
-                     : "=a"(value)
-                     : "0"(1), "d"(0), "c"(0)
-                     : "cc");
+    __asm__ volatile("div %%ecx" : "=a"(value) : "0"(1), "d"(0), "c"(0) : "cc");
     CHECK_EQ(value, 77);
     CHECK_EQ(last_code, FPE_INTDIV);
     handle(SIGTRAP, 0);

@@ -26,7 +26,7 @@ if command -v cmake >/dev/null; then
 cmake_minimum_required(VERSION 3.10)
 project(x C)
 include(CheckFunctionExists)
-check_function_exists(getcontext HAVE_NOT)
+check_function_exists(printf_size HAVE_NOT)
 check_function_exists(epoll_wait HAVE)
 if(HAVE AND NOT HAVE_NOT)
     add_library(y y.c)

@@ -16,7 +16,7 @@ for machine in microvm q35 pc; do
         '"A=x \\"y" halvm.name=guest -- c\\\\d ""'
     hasnt "$machine: the record is taken off" "$out" 'halvm:exit'
     has "$machine: names in the backtrace" "$err" \
-        '^  #0 0x100118 pvh+0x0 at .*guest.S:[0-9]'
+        '^  #0 0x100118 pvh+0x[0-9a-f]* at .*guest.S:[0-9]'
 done
 run timeout 60 "$HALVM" run --accel tcg -v "$HERE:/x" --disk guest:ro ./guest
 check "files and disks are accepted by QEMU" $status -eq 42
@@ -25,7 +25,7 @@ if command -v gdb >/dev/null; then
         >out.txt 2>err.txt &
     pid=$!
     sleep 1
-    run timeout 20 gdb -batch -nx -ex 'set arch i386' \
+    run timeout 20 gdb -batch -nx \
         -ex 'target remote 127.0.0.1:18234' -ex 'hbreak pvh' -ex continue \
         -ex 'info symbol $pc' -ex 'delete' -ex continue ./guest
     wait $pid

@@ -5,7 +5,7 @@ gcc -nostdlib -static -no-pie -Wl,-Ttext-segment=0x100000,-z,noexecstack \
     -Wl,-z,noseparate-code,--build-id=none "$HERE/guest.S" -o guest
 run "$HALVM" inspect guest
 check "inspect" $status -eq 0
-has "platforms" "$out" '^QEMU, Firecracker, Xen PVH *yes (entry 0x100118)'
+has "platforms" "$out" '^QEMU, Firecracker, Xen PVH *yes (entry 0x1001'
 has "memory" "$out" '^least to load it .*KiB'
 run "$HALVM" inspect --boot guest
 hasnt "one part only" "$out" 'least to load'

@@ -9,8 +9,18 @@
 void (*core_net_ready)(void);
 void (*core_block_ready)(void);
 
-enum { WAIT, WAKE, REQUEUE = 3, CMP_REQUEUE, WAKE_OP, LOCK_PI, WAIT_BITSET = 9,
-       WAKE_BITSET, PRIVATE = 128, REALTIME = 256 };
+enum {
+    WAIT,
+    WAKE,
+    REQUEUE = 3,
+    CMP_REQUEUE,
+    WAKE_OP,
+    LOCK_PI,
+    WAIT_BITSET = 9,
+    WAKE_BITSET,
+    PRIVATE = 128,
+    REALTIME = 256
+};
 
 static uint32_t word, other, tids[16];
 static unsigned woken, gone;
@@ -18,8 +28,8 @@ static unsigned woken, gone;
 static long futex(uint32_t *address, int op, long value, const void *time,
                   uint32_t *second, long third)
 {
-    return CALL(core_futex((long)address, op, value, (long)time, (long)second,
-                           third));
+    return CALL(
+        core_futex((long)address, op, value, (long)time, (long)second, third));
 }
 
 static void waiter(void *bits)
@@ -72,8 +82,7 @@ static void test_timeout(void)
     CHECK(futex(&word, WAIT_BITSET, 0, &ts, NULL, -1) == -ETIMEDOUT);
     start = mock_now;
     ts = (struct timespec){5, (long)(start + 9000)}; /* mock_wall */
-    CHECK(futex(&word, WAIT_BITSET | REALTIME, 0, &ts, NULL, -1) ==
-          -ETIMEDOUT);
+    CHECK(futex(&word, WAIT_BITSET | REALTIME, 0, &ts, NULL, -1) == -ETIMEDOUT);
     CHECK(mock_now - start >= 8900 && mock_now - start < 10000);
 }
 
@@ -113,7 +122,7 @@ static void test_requeue(void)
 
 #define OP(op, arg, cmp, cmparg)                                               \
     ((long)((uint32_t)(op) << 28 | (uint32_t)(cmp) << 24 |                     \
-            ((uint32_t)(arg) & 0xfff) << 12 | ((uint32_t)(cmparg) & 0xfff)))
+            ((uint32_t)(arg)&0xfff) << 12 | ((uint32_t)(cmparg)&0xfff)))
 
 static void test_wake_op(void)
 {
@@ -122,12 +131,12 @@ static void test_wake_op(void)
         uint32_t before, after;
         unsigned woken;
     } cases[] = {
-        {OP(0, 5, 0, 7), 7, 5, 1},      /* set, equal */
-        {OP(1, -2, 1, 7), 7, 5, 0},     /* add a negative, not equal */
-        {OP(2, 8, 2, 8), 7, 15, 1},     /* or, less */
-        {OP(3, 1, 3, 7), 7, 6, 1},      /* and not, less or equal */
-        {OP(4, 1, 4, -1), 7, 6, 1},     /* xor, greater than a negative */
-        {OP(8, 4, 5, 8), 7, 16, 0},     /* set 1 << 4, greater or equal */
+        {OP(0, 5, 0, 7), 7, 5, 1},  /* set, equal */
+        {OP(1, -2, 1, 7), 7, 5, 0}, /* add a negative, not equal */
+        {OP(2, 8, 2, 8), 7, 15, 1}, /* or, less */
+        {OP(3, 1, 3, 7), 7, 6, 1},  /* and not, less or equal */
+        {OP(4, 1, 4, -1), 7, 6, 1}, /* xor, greater than a negative */
+        {OP(8, 4, 5, 8), 7, 16, 0}, /* set 1 << 4, greater or equal */
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -137,8 +146,8 @@ static void test_wake_op(void)
         CHECK(other == cases[i].after);
         other = cases[i].before;
         /* The waiter is behind the second word. */
-        CHECK(futex(&tids[15], WAKE_OP, 1, (void *)1, &other,
-                    cases[i].code) == 0);
+        CHECK(futex(&tids[15], WAKE_OP, 1, (void *)1, &other, cases[i].code) ==
+              0);
         futex(&word, WAKE, 1, NULL, NULL, 0);
         settle();
     }

@@ -266,8 +266,7 @@ int wait_on(struct wait_queue *queue, uint64_t deadline_ns, bool interruptible)
 
 static unsigned mock_sigpipes;
 
-int signal_send_thread(struct thread *thread, int signal,
-                       const siginfo_t *info)
+int signal_send_thread(struct thread *thread, int signal, const siginfo_t *info)
 {
     CHECK(signal == SIGPIPE);
     mock_sigpipes++;
@@ -329,6 +328,11 @@ long core_close(long fd)
     mock_files[fd] = NULL;
     file_put(file);
     return 0;
+}
+
+long core_getpid(void)
+{
+    return 1;
 }
 
 int file_close(int fd)
@@ -403,8 +407,8 @@ static struct mock_frame *mock_sent[MOCK_FRAMES], *mock_arriving[MOCK_FRAMES];
 static unsigned mock_sent_count, mock_arriving_count;
 static unsigned mock_send_room = ~0u;
 
-static enum base_status mock_dev_get(enum base_device_kind kind,
-                                     unsigned index, struct base_device *out)
+static enum base_status mock_dev_get(enum base_device_kind kind, unsigned index,
+                                     struct base_device *out)
 {
     static const uint8_t mac[6] = {0x52, 0x54, 0, 1, 2, 3};
 
@@ -542,8 +546,8 @@ static inline int s_get(int fd, int level, int name)
     unsigned size = sizeof(int);
     int value = -1, result;
 
-    result = mock_ops(fd)->getsockopt(mock_files[fd], level, name, &value,
-                                      &size);
+    result =
+        mock_ops(fd)->getsockopt(mock_files[fd], level, name, &value, &size);
     return result < 0 ? result : value;
 }
 

@@ -164,12 +164,19 @@ static void test_no_memory(void)
     siginfo_t info = {.si_code = SI_QUEUE};
 
     handle(SIGUSR1, 0, 0);
+    handle(40, 0, 0);
+    set_mask(signal_bit(SIGUSR1) | signal_bit(40));
     mock_no_memory = true;
+    for (int i = 0; i < 4; i++) /* those that are static */
+        CHECK(CALL(core_rt_sigqueueinfo(THREAD_PID, 40, (long)&info)) == 0);
     CHECK(CALL(core_rt_sigqueueinfo(THREAD_PID, 40, (long)&info)) == -EAGAIN);
     raise_signal(SIGUSR1);
     mock_no_memory = false;
+    set_mask(signal_bit(40));
     expect("J");
     CHECK(last_code == 0);
+    set_mask(0);
+    expect("hhhh");
 }
 
 static void test_ignored(void)
@@ -272,8 +279,7 @@ static void test_timedwait(void)
     CHECK(CALL(core_rt_sigtimedwait((long)&set, (long)&info, (long)&ts, 8)) ==
           -EAGAIN);
     raise_signal(SIGUSR1);
-    CHECK(CALL(core_rt_sigtimedwait((long)&set, (long)&info, 0, 8)) ==
-          SIGUSR1);
+    CHECK(CALL(core_rt_sigtimedwait((long)&set, (long)&info, 0, 8)) == SIGUSR1);
     CHECK(info.si_code == SI_TKILL);
     send_later(SIGUSR1);
     CHECK(CALL(core_rt_sigtimedwait((long)&set, 0, 0, 8)) == SIGUSR1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * core/thread and core/signal on a machine in software: turns, slices, wake-ups, time-outs, idling.
+ * core/thread and core/signal on a machine in software: turns, slices,
+ * wake-ups, time-outs, idling.
  */
 #include "core_mock.h"
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # lwIP 2.1.3: which of its files are built, below build/third_party/lwip.
 #
-# init.c, memp.c, timeouts.c and dns.c are left out on purpose: net.c,
-# memory.c, timers.c and config.c of core/net stand in their place.
+# init.c, mem.c, memp.c, timeouts.c and dns.c are left out on purpose: net.c,
+# lwip_memory.c, timers.c and config.c of core/net stand in their place.
 
 LWIP_FILES := $(addprefix src/, \
-	core/def.c core/inet_chksum.c core/ip.c core/mem.c core/netif.c \
+	core/def.c core/inet_chksum.c core/ip.c core/netif.c \
 	core/pbuf.c core/raw.c core/tcp.c core/tcp_in.c core/tcp_out.c \
 	core/udp.c \
 	core/ipv4/dhcp.c core/ipv4/etharp.c core/ipv4/icmp.c \

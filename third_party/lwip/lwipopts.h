@@ -29,14 +29,14 @@
 #define MEMP_MEM_MALLOC                 1
 #define LWIP_DISABLE_TCP_SANITY_CHECKS  1
 #define LWIP_DISABLE_MEMP_SANITY_CHECKS 1
-/* mem_clib_malloc: see arch/cc.h. The numbers below bound core/net/memory.c;
- * TCP control blocks and segments have no number here but the machine's. */
+/* The numbers below bound core/net/lwip_memory.c; TCP's control blocks and
+ * segments have no number here but the machine's. */
 #define MEMP_NUM_RAW_PCB        64
 #define MEMP_NUM_UDP_PCB        16384
 #define MEMP_NUM_TCP_PCB_LISTEN 1024
 #define MEMP_NUM_REASSDATA      16
 #define MEMP_NUM_FRAG_PBUF      256
-#define MEMP_NUM_ARP_QUEUE      256
+#define MEMP_NUM_ARP_QUEUE      512
 #define MEMP_NUM_IGMP_GROUP     64
 #define MEMP_NUM_MLD6_GROUP     64
 #define MEMP_NUM_ND6_QUEUE      128
@@ -49,7 +49,7 @@
 #define LWIP_ARP                      1
 #define ARP_TABLE_SIZE                64
 #define ARP_QUEUEING                  1
-#define ARP_QUEUE_LEN                 8
+#define ARP_QUEUE_LEN                 64
 #define ETHARP_SUPPORT_STATIC_ENTRIES 0
 #define LWIP_NETIF_HWADDRHINT         1
 #define LWIP_NETIF_HOSTNAME           1

@@ -38,8 +38,13 @@ static void add(struct line *line, const char *word)
 
 static void add_option(struct line *line, const char *name, const char *value)
 {
-    if (value)
-        add(line, words_format("halvm.%s=%s", name, value));
+    char *word;
+
+    if (!value)
+        return;
+    word = words_format("halvm.%s=%s", name, value);
+    add(line, word);
+    free(word);
 }
 
 char *command_line_make(const struct run *run)

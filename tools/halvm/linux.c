@@ -21,7 +21,9 @@
 
 #include "halvm.h"
 
-#define NEW_ROOT "/tmp" /* exists everywhere; only we see what is put on it */
+#define SCRATCH  "/tmp" /* is everywhere; only we see what is put on it */
+#define OLD_ROOT SCRATCH "/old" /* the host's folders stay in sight here */
+#define NEW_ROOT SCRATCH "/new"
 
 static bool complain(const char *what, const char *path)
 {
@@ -117,28 +119,30 @@ static bool make_folder(const char *root, const char *path)
  * "" is the root folder. */
 static bool mirror(const struct run *run, const char *root, const char *path)
 {
-    DIR *folder = opendir(*path ? path : "/");
+    DIR *folder = opendir(words_format(OLD_ROOT "%s", path));
     struct dirent *entry;
     bool good = true, below;
 
     while (good && folder && (entry = readdir(folder))) {
         char *from = words_format("%s/%s", path, entry->d_name), target[4096];
+        char *host = words_format(OLD_ROOT "%s", from);
         char *to = words_format("%s%s", root, from);
         ssize_t length;
 
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        length = readlink(from, target, sizeof(target) - 1);
+        length = readlink(host, target, sizeof(target) - 1);
         if (is_on_the_way(run, from, &below)) {
             good =
                 make_folder(root, from) && (!below || mirror(run, root, from));
         } else if (length > 0) {
             target[length] = 0;
             good = symlink(target, to) == 0 || errno == EEXIST;
-        } else if (access(from, F_OK) == 0) {
-            good = bind_mount(from, to, false);
+        } else if (access(host, F_OK) == 0) {
+            good = bind_mount(host, to, false);
         }
         free(from);
+        free(host);
         free(to);
     }
     if (folder)
@@ -162,27 +166,26 @@ static bool place_volumes(void *context)
     }
     if (!enter_name_spaces())
         return false;
-    /* The new root covers /tmp, so the old one is kept open at its side. */
-    if (mount("halvm", NEW_ROOT, "tmpfs", 0, "mode=755") ||
-        mkdir(NEW_ROOT "/old", 0700) || mkdir(NEW_ROOT "/new", 0755))
-        return complain("make a root folder in", NEW_ROOT);
-    if (mount("/", NEW_ROOT "/old", NULL, MS_BIND | MS_REC, NULL) ||
-        umount2(NEW_ROOT "/old" NEW_ROOT, MNT_DETACH))
+    if (mount("halvm", SCRATCH, "tmpfs", 0, "mode=755") ||
+        mkdir(OLD_ROOT, 0700) || mkdir(NEW_ROOT, 0755))
+        return complain("make a root folder in", SCRATCH);
+    if (mount("/", OLD_ROOT, NULL, MS_BIND | MS_REC, NULL) ||
+        umount2(OLD_ROOT SCRATCH, MNT_DETACH))
         return complain("keep", "/");
-    if (!mirror(run, NEW_ROOT "/new", ""))
+    if (!mirror(run, NEW_ROOT, ""))
         return false;
     for (size_t i = 0; i < run->volume_count; i++) {
         const struct volume *volume = &run->volumes[i];
-        char *source = words_format(NEW_ROOT "/old%s", from.items[i]);
+        char *source = words_format(OLD_ROOT "%s", from.items[i]);
         char *parent = words_copy(volume->to, strlen(volume->to));
 
         *strrchr(parent, '/') = 0;
-        if (!make_folder(NEW_ROOT "/new", parent) ||
-            !bind_mount(source, words_format(NEW_ROOT "/new%s", volume->to),
+        if (!make_folder(NEW_ROOT, parent) ||
+            !bind_mount(source, words_format(NEW_ROOT "%s", volume->to),
                         volume->read_only))
             return false;
     }
-    if (chroot(NEW_ROOT "/new") || chdir(here ? here : "/"))
+    if (chroot(NEW_ROOT) || chdir(here ? here : "/"))
         return complain("enter", "the new root folder");
     return true;
 }

@@ -143,7 +143,11 @@ bool parse_volume(const char *text, struct volume *volume)
         return false;
     volume->from = words_copy(text, (size_t)(colon - text));
     volume->to = words_copy(colon + 1, length - (size_t)(colon + 1 - text));
-    return strstr(volume->to, "/../") == NULL && !words_ends(volume->to, "/..");
+    if (!strstr(volume->to, "/../") && !words_ends(volume->to, "/.."))
+        return true;
+    free(volume->from);
+    free(volume->to);
+    return false;
 }
 
 bool parse_disk(const char *text, struct disk *disk)
@@ -151,8 +155,10 @@ bool parse_disk(const char *text, struct disk *disk)
     size_t length = strlen(text);
 
     disk->read_only = take_mode(text, &length);
+    if (length == 0)
+        return false;
     disk->path = words_copy(text, length);
-    return length > 0;
+    return true;
 }
 
 /* As a shell's; no dot, by which the guest knows options from variables. */

@@ -25,11 +25,4 @@ void net_lwip_failed(const char *what) __attribute__((noreturn));
 #define LWIP_NOASSERT 1
 #endif
 
-void *net_alloc(size_t size);
-void net_free(void *memory);
-#define mem_clib_malloc net_alloc
-#define mem_clib_free   net_free
-/* mem_calloc is never called; libc's calloc must not come in with it. */
-#define mem_clib_calloc(count, size) NULL
-
 #endif

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Unit tests and fuzz targets: modules of core and drivers as host programs
+# under AddressSanitizer and UndefinedBehaviorSanitizer. A line a test: what
+# it links. Included by the Makefile.
+
+THREAD_SRC := $(wildcard core/thread/*.c) \
+	$(filter-out core/signal/signalfd.c,$(wildcard core/signal/*.c))
+
+unit_acpi_test := drivers/acpi/parse.c
+unit_futex_test := $(THREAD_SRC) $(wildcard arch/x86_64/switch*.S)
+unit_signal_test := $(unit_futex_test)
+unit_thread_schedule_test := $(unit_futex_test)
+unit_mem_map_test := $(wildcard core/mem/*.c)
+unit_mem_pool_test := $(wildcard core/mem/*.c)
+unit_random_test := $(wildcard core/random/*.c)
+unit_time_clock_test := $(wildcard core/time/*.c)
+unit_time_timer_test := $(wildcard core/time/*.c)
+unit_virtio_ring_test := drivers/virtio/ring.c
+unit_tools_test := tools/halvm/parse.c tools/halvm/console.c \
+	tools/halvm/command_line.c tools/halvm-cc/response.c core/options.c
+
+# lwIP with its own assertions on, and core/net.
+NET_SRC := $(wildcard core/net/*.c) $(LWIP_FILES:%=$(LWIP)/%)
+NET_CFLAGS := -DHALVM_LWIP_ASSERT -Ithird_party/lwip \
+	-isystem $(LWIP)/src/include -Dmem_init=lwip_mem_init
+unit_net_stream_test := $(NET_SRC)
+unit_net_stream_test_flags := $(NET_CFLAGS)
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_test.c))
+UNIT_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -I. -Iinclude -Iarch/x86_64 \
+	-Itests/unit -Wall -Wextra -Wno-unused-parameter \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+
+# Stacks are switched in these.
+$(B)/unit/futex_test $(B)/unit/signal_test $(B)/unit/thread_schedule_test: \
+	UNIT_CFLAGS += --param asan-stack=0
+
+.SECONDEXPANSION:
+$(B)/unit/%_test: tests/unit/%_test.c $$(unit_$$*_test) \
+		$$(wildcard tests/unit/*.h core/*/*.h core/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) $(unit_$*_test_flags) -o $@ \
+		$(filter %.c %.S,$^) $(unit_$*_test_libs)
+
+.PHONY: check-unit
+check-unit: $(UNIT_TESTS:%=$(B)/unit/%)
+	@for test in $(UNIT_TESTS); do \
+		if timeout 120 $(B)/unit/$$test >$(B)/unit/$$test.log 2>&1; \
+		then echo "PASS unit/$$test"; \
+		else echo "FAIL unit/$$test ($$(tail -n 1 $(B)/unit/$$test.log))"; \
+		fi; done

@@ -22,7 +22,7 @@
 #define LIMIT_THREADS         32768
 #define LIMIT_CORE_STACK_SIZE 16384     /* bytes: idle and upcalls run there */
 #define LIMIT_SLICE_NS        10000000u /* one thread's turn */
-#define LIMIT_FUTEX_BUCKETS   256
+#define LIMIT_FUTEX_BUCKETS   64
 #define LIMIT_ROBUST_LIST     2048 /* entries walked at a thread's end */
 
 /* -- time (core/time) -- */

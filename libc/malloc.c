@@ -10,8 +10,12 @@
  * what it may hold: docs/decisions/0004-malloc.md.
  *
  * A cached block is in use as far as musl's allocator knows. Its header is
- * made that of the slot's start, with a size mark (7) that get_nominal_size
- * refuses, so that freeing it again still crashes. The first word links it.
+ * made that of the slot's start, with a size mark (7) that no block in use
+ * has, so that freeing it again still crashes. Its first word links it, its
+ * second says where the slot ends; so slots of 16 bytes are not cached.
+ *
+ * free looks only at what it must to know the slot, and leaves whatever seems
+ * odd to musl's own, which checks everything and ends the program.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -32,14 +36,19 @@ hidden int __malloc_allzerop(void *);
 #define CLASSES 48
 /* What one thread may keep: in all, and of one class. */
 #define CACHE_BYTES_MAX  (256u << 10)
-#define CLASS_BYTES_MAX  (4u << 10)
 #define CLASS_BLOCKS_MAX 16
 #define SIZE_MARK_CACHED (7u << 5)
 
+struct block {
+    struct block *next;
+    unsigned char *end;
+};
+
 struct cache {
-    void *first[CLASSES];
+    struct block *first[CLASSES];
     unsigned char count[CLASSES];
     unsigned bytes;
+    unsigned bytes_max;  /* 0 unless open */
     unsigned char state; /* enum below */
 };
 
@@ -49,33 +58,22 @@ static _Thread_local struct cache cache;
 static pthread_key_t cache_key;
 static pthread_once_t cache_once = PTHREAD_ONCE_INIT;
 
-static struct meta *slot_meta(const unsigned char *start)
+/* Gives a cached slot back to musl's allocator. */
+static void give_back(struct block *block)
 {
-    int offset = *(const uint16_t *)(start - 2);
-    const struct group *group = (const void *)(start - UNIT * offset - UNIT);
-
-    return group->meta;
-}
-
-/* Takes the block's slot out of the cache and back to musl's allocator. */
-static void give_back(unsigned char *start)
-{
-    struct meta *g = slot_meta(start);
-    unsigned char *end = start + get_stride(g) - IB;
-
-    set_size(start, end, 0);
-    __libc_free(start);
+    set_size((unsigned char *)block, block->end, 0);
+    __libc_free(block);
 }
 
 static void flush(void)
 {
     for (int class = 0; class < CLASSES; class ++)
         while (cache.first[class] != NULL) {
-            unsigned char *start = cache.first[class];
+            struct block *block = cache.first[class];
 
-            cache.first[class] = *(void **)start;
+            cache.first[class] = block->next;
             cache.count[class]--;
-            give_back(start);
+            give_back(block);
         }
     cache.bytes = 0;
 }
@@ -84,6 +82,7 @@ static void flush(void)
 static void close_cache(void *unused)
 {
     cache.state = CACHE_CLOSED;
+    cache.bytes_max = 0;
     flush();
 }
 
@@ -96,37 +95,35 @@ static void make_key(void)
 /* The main thread's cache lives as long as the program. */
 static void open_cache(void)
 {
+    int is_main = __pthread_self()->tid == __syscall(SYS_getpid);
+
+    if (!is_main) {
+        pthread_once(&cache_once, make_key);
+        if (pthread_setspecific(cache_key, &cache) != 0) {
+            cache.state = CACHE_CLOSED;
+            return;
+        }
+    }
     cache.state = CACHE_OPEN;
-    if (__pthread_self()->tid == __syscall(SYS_getpid))
-        return;
-    pthread_once(&cache_once, make_key);
-    if (pthread_setspecific(cache_key, &cache) != 0)
-        cache.state = CACHE_CLOSED;
+    cache.bytes_max = CACHE_BYTES_MAX;
 }
 
 /* The first cached block of a class, if it holds n: slots of their own
  * mapping are cut to what was asked for. */
-static void *take_class(int class, size_t n)
+static inline void *take_class(int class, size_t n)
 {
-    unsigned char *start = cache.first[class];
-    unsigned char *end;
-    struct meta *g;
+    struct block *block = cache.first[class];
 
-    if (start == NULL)
+    if (block == NULL || n > (size_t)(block->end - (unsigned char *)block))
         return NULL;
-    g = slot_meta(start);
-    end = start + get_stride(g) - IB;
-    if (n > (size_t)(end - start))
-        return NULL;
-    cache.first[class] = *(void **)start;
+    cache.first[class] = block->next;
     cache.count[class]--;
     cache.bytes -= UNIT * size_classes[class];
-    start[-3] = get_slot_index(start);
-    set_size(start, end, n);
-    return start;
+    set_size((unsigned char *)block, block->end, n);
+    return block;
 }
 
-static void *take(size_t n)
+static inline void *take(size_t n)
 {
     int class;
     void *p;
@@ -177,39 +174,53 @@ void *calloc(size_t count, size_t size)
     return memset(p, 0, n);
 }
 
+/* Not for the cache; or it is this thread's first. */
+static __attribute__((__noinline__)) void free_past(void *p)
+{
+    if (cache.state == CACHE_NEW) {
+        open_cache();
+        free(p);
+        return;
+    }
+    __libc_free(p);
+}
+
 void free(void *p)
 {
+    unsigned char *block = p, *start, *end;
+    const struct meta_area *area;
+    const struct group *base;
     struct meta *g;
-    unsigned char *start;
-    size_t stride, size;
-    int class, index;
+    unsigned bytes;
+    int index, class;
 
     if (p == NULL)
         return;
-    g = get_meta(p);
+    index = get_slot_index(block);
+    base = (const void *)(block - UNIT * *(uint16_t *)(block - 2) - UNIT);
+    if (block[-4] != 0 || block[-3] >= SIZE_MARK_CACHED)
+        goto past;
+    g = base->meta;
+    area = (const void *)((uintptr_t)g & -4096);
     class = g->sizeclass;
-    index = get_slot_index(p);
-    stride = get_stride(g);
-    start = g->mem->storage + stride * index;
-    if (class >= CLASSES || cache.state == CACHE_CLOSED)
+    if (g->mem != base || area->check != ctx.secret || class == 0 ||
+        class >= CLASSES || (g->avail_mask | g->freed_mask) >> index & 1)
         goto past;
-    size = UNIT * size_classes[class];
-    if (cache.count[class] != 0 &&
-        (cache.count[class] >= CLASS_BLOCKS_MAX ||
-         (cache.count[class] + 1) * size > CLASS_BYTES_MAX))
+    bytes = cache.bytes + UNIT * size_classes[class];
+    if (bytes > cache.bytes_max || cache.count[class] >= CLASS_BLOCKS_MAX)
         goto past;
-    if (cache.bytes + size > CACHE_BYTES_MAX)
+    start = g->mem->storage + get_stride(g) * index;
+    end = start + get_stride(g) - IB;
+    if (*end != 0) /* written past its end */
         goto past;
-    if (cache.state == CACHE_NEW)
-        open_cache();
-    get_nominal_size(p, start + stride - IB); /* checks for overflows */
     *(uint16_t *)(start - 2) = (size_t)(start - g->mem->storage) / UNIT;
     start[-3] = index | SIZE_MARK_CACHED;
-    *(void **)start = cache.first[class];
-    cache.first[class] = start;
+    ((struct block *)start)->next = cache.first[class];
+    ((struct block *)start)->end = end;
+    cache.first[class] = (struct block *)start;
     cache.count[class]++;
-    cache.bytes += size;
+    cache.bytes = bytes;
     return;
 past:
-    __libc_free(p);
+    free_past(p);
 }

@@ -14,8 +14,6 @@ TOOL_FILES := $(addprefix $(L)/,halvm.specs halvm.cmake halvm.meson \
 	ghc-libdir ghc/compiler lib/halvm-codegen.o pkgconfig/.made)
 MAN_PAGES := $(patsubst docs/man/%.scd,$(B)/man/%,$(wildcard docs/man/*.scd))
 
-tools: $(TOOL_PROGRAMS) $(TOOL_FILES) $(MAN_PAGES) $(B)/completion/halvm
-
 $(B)/obj/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_CFLAGS) -DHALVM_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
@@ -64,6 +62,35 @@ $(B)/completion/halvm: $(B)/bin/halvm
 	@mkdir -p $(@D)
 	$< completion bash >$@
 
+# -- C++: the host's library and headers, with what must be ours in front --------
+
+CXX_HOST := /usr/bin/x86_64-linux-gnu-g++
+CXX_LIBRARY := $(shell $(CXX_HOST) -print-file-name=libstdc++.a 2>/dev/null)
+CXX_MAJOR := $(shell $(CXX_HOST) -dumpversion 2>/dev/null)
+
+ifneq ($(CXX_MAJOR),)
+TOOL_FILES += $(L)/lib/libstdc++.a $(L)/c++/.made
+endif
+
+$(B)/obj/tools/halvm-cc/c++/locale.o: tools/halvm-cc/c++/locale.c \
+		$(L)/include/stdio.h
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -O2 -g $(MAP) $(WARN) -D_GNU_SOURCE -fno-pie -nostdinc \
+		-isystem $(L)/include -isystem $(GCC_INCLUDE) -c -o $@ $<
+$(L)/lib/libstdc++.a: $(CXX_LIBRARY) $(B)/obj/tools/halvm-cc/c++/locale.o
+	@mkdir -p $(@D)
+	objcopy $(foreach name,newlocale duplocale freelocale,--redefine-sym \
+		__$(name)=halvm_cxx_$(name)) $< $@
+	$(AR) qD $@ $(lastword $^)
+	ranlib -D $@
+$(L)/c++/.made: $(wildcard tools/halvm-cc/c++/bits/*)
+	rm -rf $(@D)
+	mkdir -p $(@D)/halvm/bits
+	cp $^ $(@D)/halvm/bits/
+	ln -s /usr/include/c++/$(CXX_MAJOR) $(@D)/std
+	ln -s /usr/include/x86_64-linux-gnu/c++/$(CXX_MAJOR) $(@D)/host
+	touch $@
+
 # -- make install -------------------------------------------------------------
 
 D := $(DESTDIR)$(PREFIX)
@@ -85,3 +112,5 @@ install: all
 	install -m 644 $(filter %.7,$(MAN_PAGES)) $(D)/share/man/man7
 	install -m 644 $(B)/completion/halvm \
 		$(D)/share/bash-completion/completions/halvm
+tools: $(TOOL_PROGRAMS) $(TOOL_FILES) $(MAN_PAGES) $(B)/completion/halvm
+

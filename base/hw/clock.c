@@ -5,7 +5,7 @@
  *
  * Time is the TSC, scaled. How fast it goes is asked, in this order, of
  * kvmclock, the hypervisor's frequency leaf, CPUID's frequency leaves; only
- * then is it measured, for a millisecond, against the local APIC's timer
+ * then is it measured, for at most a millisecond, against the local APIC's timer
  * (1 GHz in QEMU and KVM) or the PIT. The reading functions may be called from
  * anywhere.
  *
@@ -20,7 +20,7 @@
 #define MSR_TSC_DEADLINE    0x6e0
 
 #define KHZ_PER_GHZ     1000000ull
-#define MEASURE_NS      1000000u
+#define MEASURE_NS      900000u /* a millisecond with what is around it */
 #define MEASURE_SAMPLES 8
 #define PIT_HZ          1193182u
 #define PIT_POLLS_MAX   100000

@@ -3,18 +3,19 @@
  * Waiting and the timer: one alarm serves wait() and timer_set().
  *
  * The monitor is held in the calls; the timer interrupt comes at any time and
- * shares the three deadlines below, which are read and written with
+ * shares the deadlines below, which are read and written with
  * interrupts off where both matter.
  */
 #include "drivers/acpi/acpi.h"
 #include "parts.h"
 
-#define LATE_INIT_NS   10000000u /* see hw_late_init() */
-#define RELOAD_TICKS   3
+#define LATE_INIT_NS 10000000u /* see hw_late_arm() */
+#define RELOAD_TICKS 3
 
 static uint64_t timer_deadline = HW_NEVER; /* timer_set()'s wish */
 static uint64_t wait_deadline = HW_NEVER;  /* of a wait() that sleeps */
 static uint64_t alarm_deadline = HW_NEVER; /* what the hardware was told */
+static uint64_t late_deadline = HW_NEVER;  /* see hw_late_arm() */
 static unsigned ticks;
 static bool late_done;
 
@@ -24,6 +25,8 @@ static void alarm_update(uint64_t now)
     uint64_t wish =
         timer_deadline < wait_deadline ? timer_deadline : wait_deadline;
 
+    if (late_deadline < wish)
+        wish = late_deadline;
     if (wish >= alarm_deadline)
         return;
     alarm_deadline = wish;
@@ -54,6 +57,11 @@ void hw_timer_interrupt(void)
     if (now >= timer_deadline) {
         timer_deadline = HW_NEVER;
         hw_ready(BASE_READY_TIMER);
+    }
+    if (now >= late_deadline) {
+        late_deadline = HW_NEVER;
+        if (!late_done)
+            hw_ready(BASE_READY_TIMER); /* the upcall does the rest */
     }
     alarm_update(now);
 }
@@ -87,4 +95,14 @@ void hw_late_init(void)
     late_done = true;
     hw_console_input_init();
     acpi_power_arm();
+}
+
+/* A program that only computes never waits, and has a power button all the
+ * same: an interrupt soon after the start brings it to hw_late_init(). */
+void hw_late_arm(void)
+{
+    uint64_t now = hw_clock_monotonic();
+
+    late_deadline = now + LATE_INIT_NS;
+    alarm_update(now);
 }

@@ -167,6 +167,7 @@ void hw_upcall_set(const struct base_upcall *upcall)
     hw_upcall_known = true;
     if (ready_bits != 0)
         *hw_upcall.attention = 1;
+    hw_late_arm();
     hw_interrupts_on();
 }
 

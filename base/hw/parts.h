@@ -14,7 +14,8 @@
 
 #define HW_NEVER UINT64_MAX
 
-#define HW_ARENA_START 0x1000000000ull   /* 64 GiB */
+/* Below 2 GiB, for MAP_32BIT; above any image. */
+#define HW_ARENA_START 0x40000000ull     /* 1 GiB */
 #define HW_ARENA_END   0x400000000000ull /* 64 TiB */
 
 /* -- assertions: our bugs, and core's -- */
@@ -232,6 +233,8 @@ void hw_resume(struct arch_context *context);
 /* What is not needed before a program first waits or opens a device: ACPI,
  * console input, the power button. Cheap when done. */
 void hw_late_init(void);
+/* Interrupts off: sees to it that this is called, if nothing else does. */
+void hw_late_arm(void);
 
 /* -- clock (clock.c) -- */
 

@@ -202,7 +202,7 @@ static long take(const struct iovec *iov, int count, size_t size)
             console.ended = !console.terminal;
             return (long)done;
         }
-        if (file_iov_copy_out(iov, count, done, &byte, 1) < 0)
+        if (file_copy_out(iov, count, done, &byte, 1) < 0)
             return done ? (long)done : -EFAULT;
         console.tail++;
         done++;

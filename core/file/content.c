@@ -105,8 +105,9 @@ static char *page_make(struct content *content, uint64_t index)
         *slot = mem_pages_get(MEM_CACHE, 1);
         if (!*slot)
             return NULL;
-        memcpy(*slot, content->base + index * PAGE,
-               base_in_page(content, index));
+        uint64_t there = base_in_page(content, index);
+        if (there)
+            memcpy(*slot, content->base + index * PAGE, there);
         content->pages++;
     }
     return *slot;
@@ -213,7 +214,7 @@ long content_read(const struct content *content, uint64_t offset,
             break;
         if (part > size - done)
             part = size - done;
-        if (file_iov_copy_out(iov, count, done, data, part) < 0)
+        if (file_copy_out(iov, count, done, data, part) < 0)
             return done ? (long)done : -EFAULT;
         done += part;
     }
@@ -237,7 +238,7 @@ long content_write(struct content *content, uint64_t offset,
         error = -ENOSPC;
         if (!page)
             break;
-        error = file_iov_copy_in(page + at % PAGE, iov, count, done, part);
+        error = file_copy_in(page + at % PAGE, iov, count, done, part);
         if (error < 0)
             break;
         done += part;
@@ -263,8 +264,9 @@ int content_punch(struct content *content, uint64_t offset, uint64_t size)
     last = end == content->size ? (end + PAGE - 1) / PAGE : end / PAGE;
     /* Pages over the base must be there to hide it. All are made before
      * anything is changed. */
-    for (uint64_t i = offset / PAGE; i * PAGE < end; i++) {
-        if (base_in_page(content, i) && !page_make(content, i))
+    uint64_t base_end = smaller(end, content->base_size);
+    for (uint64_t i = offset / PAGE; i * PAGE < base_end; i++) {
+        if (!page_make(content, i))
             return -ENOSPC;
     }
     for (uint64_t i = page_next(content, offset / PAGE);
@@ -284,6 +286,9 @@ int content_reserve(struct content *content, uint64_t offset, uint64_t size)
 {
     if (offset + size > CONTENT_SIZE_MAX)
         return -EFBIG;
+    /* What cannot succeed is refused before it eats all there is. */
+    if (size / PAGE > mem_free_bytes() / PAGE + content->pages)
+        return -ENOSPC;
     for (uint64_t i = offset / PAGE; i * PAGE < offset + size; i++) {
         if (!page_make(content, i))
             return -ENOSPC;

@@ -47,7 +47,7 @@ static long zero_readv(struct file *file, const struct iovec *iov, int count,
     for (size_t done = 0; done < size;) {
         size_t part =
             size - done < LIMIT_PAGE_SIZE ? size - done : LIMIT_PAGE_SIZE;
-        if (file_iov_copy_out(iov, count, done, content_zeros, part) < 0)
+        if (file_copy_out(iov, count, done, content_zeros, part) < 0)
             return done ? (long)done : -EFAULT;
         done += part;
     }
@@ -87,7 +87,7 @@ static long random_readv(struct file *file, const struct iovec *iov, int count,
         size_t part = size - done < CHUNK ? size - done : CHUNK;
         if (random_bytes(chunk, part) < 0)
             return done ? (long)done : -EIO;
-        if (file_iov_copy_out(iov, count, done, chunk, part) < 0)
+        if (file_copy_out(iov, count, done, chunk, part) < 0)
             return done ? (long)done : -EFAULT;
         done += part;
     }

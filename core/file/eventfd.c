@@ -34,7 +34,7 @@ static long eventfd_readv(struct file *file, const struct iovec *iov,
             return -CORE_RESTART;
     }
     uint64_t value = event->semaphore ? 1 : event->count;
-    if (file_iov_copy_out(iov, iov_count, 0, &value, sizeof(value)) < 0)
+    if (file_copy_out(iov, iov_count, 0, &value, sizeof(value)) < 0)
         return -EFAULT;
     event->count -= value;
     file_wake(&event->wait, POLLOUT | POLLWRNORM);
@@ -49,7 +49,7 @@ static long eventfd_writev(struct file *file, const struct iovec *iov,
 
     if (file_iov_total(iov, iov_count) < sizeof(value))
         return -EINVAL;
-    if (file_iov_copy_in(&value, iov, iov_count, 0, sizeof(value)) < 0)
+    if (file_copy_in(&value, iov, iov_count, 0, sizeof(value)) < 0)
         return -EFAULT;
     if (value == UINT64_MAX)
         return -EINVAL;

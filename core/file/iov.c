@@ -12,7 +12,7 @@ static size_t iov_pages(int count)
     return (size + LIMIT_PAGE_SIZE - 1) / LIMIT_PAGE_SIZE;
 }
 
-size_t file_iov_total(const struct iovec *iov, int count)
+size_t file_iov_total_many(const struct iovec *iov, int count)
 {
     size_t total = 0;
     for (int i = 0; i < count; i++)

@@ -133,7 +133,7 @@ static long take(struct pipe *pipe, const struct iovec *iov, int count,
         if (part > size - done)
             part = size - done;
         const char *page = *slot_of(pipe, pipe->tail);
-        if (file_iov_copy_out(iov, count, done, page + in_page, part) < 0)
+        if (file_copy_out(iov, count, done, page + in_page, part) < 0)
             return done ? (long)done : -EFAULT;
         advance_tail(pipe, part);
         done += part;
@@ -156,8 +156,7 @@ static long give(struct pipe *pipe, const struct iovec *iov, int count,
         char *page = page_for_head(pipe);
         if (!page)
             return done ? (long)done : -ENOMEM;
-        if (file_iov_copy_in(page + in_page, iov, count, skip + done, part) <
-            0) {
+        if (file_copy_in(page + in_page, iov, count, skip + done, part) < 0) {
             if (in_page == 0)
                 page_done(pipe, pipe->head);
             return done ? (long)done : -EFAULT;

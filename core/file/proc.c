@@ -198,7 +198,7 @@ static long text_readv(struct file *file, const struct iovec *iov, int count,
         return left;
     if (size > (size_t)left)
         size = (size_t)left;
-    if (file_iov_copy_out(iov, count, 0, data, size) < 0)
+    if (file_copy_out(iov, count, 0, data, size) < 0)
         return -EFAULT;
     *offset += (off_t)size;
     return (long)size;
@@ -215,7 +215,7 @@ static long text_writev(struct file *file, const struct iovec *iov, int count,
 
     if (!thread)
         return -ESRCH;
-    if (file_iov_copy_in(name, iov, count, 0, part) < 0)
+    if (file_copy_in(name, iov, count, 0, part) < 0)
         return -EFAULT;
     if (part > 0 && name[part - 1] == '\n')
         name[part - 1] = '\0';

@@ -186,9 +186,11 @@ void proc_write_limits(struct proc_text *text, int number)
         if (core_getrlimit(limits[i].resource, (long)&limit) < 0)
             continue;
         if (limit.rlim_cur != RLIM_INFINITY)
-            core_format(soft, sizeof(soft), "%llu", limit.rlim_cur);
+            core_format(soft, sizeof(soft), "%lu",
+                        (unsigned long)limit.rlim_cur);
         if (limit.rlim_max != RLIM_INFINITY)
-            core_format(hard, sizeof(hard), "%llu", limit.rlim_max);
+            core_format(hard, sizeof(hard), "%lu",
+                        (unsigned long)limit.rlim_max);
         PROC_PRINT(text, "%-26s%-21s%-21s%-10s\n", limits[i].name, soft, hard,
                    limits[i].unit);
     }

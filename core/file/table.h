@@ -87,6 +87,29 @@ static inline struct iovec file_iov_one(long buffer, long size)
     return one;
 }
 
-size_t file_iov_total(const struct iovec *iov, int count);
+/* The same as file_iov_copy_out and its like, with the usual case of one
+ * vector done here. */
+size_t file_iov_total_many(const struct iovec *iov, int count);
+
+static inline size_t file_iov_total(const struct iovec *iov, int count)
+{
+    return count == 1 ? iov->iov_len : file_iov_total_many(iov, count);
+}
+
+static inline int file_copy_out(const struct iovec *iov, int count, size_t skip,
+                                const void *from, size_t size)
+{
+    if (count == 1)
+        return core_copy_out((char *)iov->iov_base + skip, from, size);
+    return file_iov_copy_out(iov, count, skip, from, size);
+}
+
+static inline int file_copy_in(void *to, const struct iovec *iov, int count,
+                               size_t skip, size_t size)
+{
+    if (count == 1)
+        return core_copy_in(to, (const char *)iov->iov_base + skip, size);
+    return file_iov_copy_in(to, iov, count, skip, size);
+}
 
 #endif

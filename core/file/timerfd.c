@@ -2,9 +2,10 @@
 /*
  * timerfd: a timer behind a descriptor (timerfd_create(2)).
  *
- * The deadline is kept in the timer's own clock. For CLOCK_REALTIME it is
- * converted when armed, and looked at again when it fires: if the clock was
- * set back meanwhile, the timer is armed once more. Monitor held.
+ * The deadline is kept in the timer's own clock. An absolute one of
+ * CLOCK_REALTIME is converted when armed, and anew whenever that clock is set;
+ * with TFD_TIMER_CANCEL_ON_SET, setting it also ends a read with ECANCELED.
+ * Monitor held.
  */
 #include <sys/timerfd.h>
 
@@ -26,6 +27,9 @@ struct timerfd {
     uint64_t interval_ns; /* 0: fires once */
     uint64_t expirations; /* since the last read */
     struct wait_queue wait;
+    struct wait_entry wall_watch; /* in time_wall_changed if wall */
+    bool cancel_on_set;
+    bool cancelled; /* the clock was set since the last read */
 };
 
 static struct mem_pool pool =
@@ -69,6 +73,19 @@ static void fire(struct time_timer *timer)
     file_wake(&timerfd->wait, POLLIN | POLLRDNORM);
 }
 
+/* CLOCK_REALTIME was set. */
+static void wall_changed(struct wait_entry *entry, uint32_t events)
+{
+    struct timerfd *timerfd = container_of(entry, struct timerfd, wall_watch);
+
+    if (timerfd->armed)
+        arm(timerfd);
+    if (timerfd->cancel_on_set) {
+        timerfd->cancelled = true;
+        file_wake(&timerfd->wait, POLLIN | POLLRDNORM);
+    }
+}
+
 static long timerfd_readv(struct file *file, const struct iovec *iov, int count,
                           off_t *offset)
 {
@@ -76,14 +93,19 @@ static long timerfd_readv(struct file *file, const struct iovec *iov, int count,
 
     if (file_iov_total(iov, count) < sizeof(uint64_t))
         return -EINVAL;
-    while (timerfd->expirations == 0) {
+    while (timerfd->expirations == 0 && !timerfd->cancelled) {
         if (file->flags & O_NONBLOCK)
             return -EAGAIN;
         if (wait_on(&timerfd->wait, UINT64_MAX, true) == -EINTR)
             return -CORE_RESTART;
     }
+    if (timerfd->cancelled) {
+        timerfd->cancelled = false;
+        timerfd->expirations = 0;
+        return -ECANCELED;
+    }
     uint64_t value = timerfd->expirations;
-    if (file_iov_copy_out(iov, count, 0, &value, sizeof(value)) < 0)
+    if (file_copy_out(iov, count, 0, &value, sizeof(value)) < 0)
         return -EFAULT;
     timerfd->expirations = 0;
     return sizeof(value);
@@ -93,12 +115,13 @@ static uint32_t timerfd_poll(struct file *file, struct file_poller *poller)
 {
     struct timerfd *timerfd = file->private;
     file_poll_wait(poller, &timerfd->wait);
-    return timerfd->expirations ? POLLIN | POLLRDNORM : 0;
+    return timerfd->expirations || timerfd->cancelled ? POLLIN | POLLRDNORM : 0;
 }
 
 static void timerfd_release(struct file *file)
 {
     struct timerfd *timerfd = file->private;
+    wait_remove(&timerfd->wall_watch);
     time_timer_cancel(&timerfd->timer);
     time_timer_reserve(-1);
     mem_pool_put(&pool, timerfd);
@@ -136,6 +159,8 @@ long core_timerfd_create(long a, long b)
     }
     timerfd->clock = (clockid_t)a;
     timerfd->timer.fire = fire;
+    timerfd->wall_watch.wake = wall_changed;
+    list_init(&timerfd->wall_watch.node);
     wait_queue_init(&timerfd->wait);
     struct file *file =
         file_new(&timerfd_ops, O_RDWR | (flags & TFD_NONBLOCK), timerfd);
@@ -186,6 +211,11 @@ static void set(struct timerfd *timerfd, int flags, uint64_t value,
     timerfd->armed = value != 0;
     timerfd->wall = absolute && (timerfd->clock == CLOCK_REALTIME ||
                                  timerfd->clock == CLOCK_REALTIME_ALARM);
+    timerfd->cancel_on_set = timerfd->wall && (flags & TFD_TIMER_CANCEL_ON_SET);
+    timerfd->cancelled = false;
+    wait_remove(&timerfd->wall_watch);
+    if (timerfd->wall)
+        wait_add(&time_wall_changed, &timerfd->wall_watch);
     if (!timerfd->armed)
         return;
     timerfd->deadline_ns = absolute ? value : time_deadline(value);

@@ -254,6 +254,8 @@ int ustar_next(struct ustar *reader, struct ustar_member *out)
 {
     struct extended extended = {.size = 0};
 
+    if (reader->error)
+        return -1;
     for (;;) {
         size_t left = reader->size - reader->offset;
         if (left == 0)

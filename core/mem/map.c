@@ -55,7 +55,10 @@ uint64_t mem_choose(uint64_t hint, uint64_t size, uint64_t high)
         found = vma_gap(size, MAP_LARGE, vma_base, high);
     if (found == 0)
         found = vma_gap(size, LIMIT_PAGE_SIZE, vma_base, high);
-    /* The room kept for the program break comes last. */
+    /* The room kept for the program break comes last, and its end first. */
+    if (found == 0 && high > mem_brk_end)
+        found = vma_gap(size, LIMIT_PAGE_SIZE,
+                        mem_brk_end + (high - mem_brk_end) / 2, high);
     if (found == 0)
         found = vma_gap(size, LIMIT_PAGE_SIZE, mem_brk_end, high);
     return found;
@@ -173,10 +176,12 @@ static long map_address(uint64_t hint, uint64_t size, long flags)
     return address != 0 ? (long)address : -ENOMEM;
 }
 
-/* Address space that the machine lacks is refused before anything else. */
+/* RLIMIT_AS, if the program set one: only what is not mapped yet counts. */
 static bool limit_allows(uint64_t start, uint64_t size)
 {
     uint64_t more = size;
+    if (mem_limit_get() == UINT64_MAX)
+        return true;
     for (const struct vma *vma = vma_find(start);
          vma != NULL && vma->start < start + size; vma = vma_next(vma)) {
         uint64_t from = vma->start > start ? vma->start : start;

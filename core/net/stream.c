@@ -17,6 +17,10 @@ static const struct file_ops stream_ops;
 static const struct tcp_ext_arg_callbacks extension;
 #define EXTENSION 0 /* the only one: LWIP_TCP_PCB_NUM_EXT_ARGS is 1 */
 
+/* The first wait for an answer, in lwIP's ticks: RFC 6298 says one second,
+ * lwIP three. */
+#define RTO_FIRST (1000 / TCP_SLOW_INTERVAL)
+
 static unsigned stream_count; /* sockets with a file or waiting for one */
 
 static struct stream *stream_new(int domain)
@@ -213,11 +217,14 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t error)
     return ERR_OK;
 }
 
-/* Every slow tick while TCP_USER_TIMEOUT is set. */
+/* Every slow tick while connecting, or while TCP_USER_TIMEOUT is set. */
 static err_t on_poll(void *arg, struct tcp_pcb *pcb)
 {
     struct stream *stream = arg;
 
+    /* lwIP sends SYNs at one pace; we wait twice as long each time. */
+    if (pcb->state == SYN_SENT)
+        pcb->rto = (s16_t)(RTO_FIRST << pcb->nrtx);
     if (!stream || !stream->user_timeout_ms)
         return ERR_OK;
     if (!pcb->unacked && !pcb->unsent) {
@@ -240,6 +247,7 @@ static void attach(struct stream *stream, struct tcp_pcb *pcb)
     pcb->recv = on_received;
     pcb->sent = on_sent;
     pcb->errf = on_error;
+    pcb->rto = pcb->sv = RTO_FIRST;
 }
 
 /* A SYN has come: lwIP made a pcb and is about to answer. */
@@ -483,6 +491,8 @@ static int connect_start(struct stream *stream, const ip_addr_t *ip,
         stream->state = STREAM_BOUND;
         return error == ERR_USE ? -EADDRNOTAVAIL : net_errno(error);
     }
+    stream->pcb->poll = on_poll;
+    stream->pcb->pollinterval = 1;
     return 0;
 }
 

@@ -114,6 +114,7 @@ long core_rt_sigpending(long a, long b)
 /* -- sigaltstack -- */
 
 #define SS_AUTODISARM_FLAG (1u << 31)
+#define STACK_SIZE_MIN     2048u /* the kernel's MINSIGSTKSZ */
 
 /* The calling thread's stack pointer is somewhere here. */
 static bool on_alternate_now(void)
@@ -137,7 +138,7 @@ static int alternate_set(const stack_t *new)
         signal->alt_flags = flags;
         return 0;
     }
-    if (new->ss_size < MINSIGSTKSZ)
+    if (new->ss_size < STACK_SIZE_MIN)
         return -ENOMEM;
     signal->alt_base = (uint64_t)(uintptr_t) new->ss_sp;
     signal->alt_size = new->ss_size;

@@ -158,18 +158,18 @@ static bool merges(uint64_t pending, const struct list *queue, int signal,
 {
     if (!(pending & signal_bit(signal)))
         return false;
-    if (signal < 32)
-        return true;
     if (info == NULL || info->si_code != SI_TIMER)
-        return false;
+        return signal < 32;
     list_for_each (node, queue) {
-        const siginfo_t *other =
+        siginfo_t *other =
             &container_of(node, struct signal_record, node)->info;
         if (other->si_signo == signal && other->si_code == SI_TIMER &&
-            other->si_timerid == info->si_timerid)
+            other->si_timerid == info->si_timerid) {
+            other->si_overrun += info->si_overrun + 1;
             return true;
+        }
     }
-    return false;
+    return signal < 32;
 }
 
 static int enqueue(uint64_t *pending, struct list *queue, int signal,

@@ -7,8 +7,9 @@
  * the end of run_woken; one that used its slice up, or yields, to the end of
  * run_rest; one that made room for a woken one, to the front of run_rest,
  * with what is left of its slice. run_woken is served first. A woken thread
- * can take a slice in all before it queues with the rest, so nobody starves;
- * and while woken threads wait, the running one's turn is TURN_NS long.
+ * can take a slice in all, and as much again as it sleeps, before it queues
+ * with the rest, so nobody starves; and while woken threads wait, the running
+ * one's turn is TURN_NS long.
  *
  * The base's timer is set only if somebody waits for the processor or for a
  * time. It is not set again when it already comes earlier: it then finds
@@ -28,8 +29,12 @@ _Static_assert(offsetof(struct thread, context) == 0,
 struct thread *thread_current;
 void (*core_console_ready)(void);
 
-static uint8_t core_stack[LIMIT_CORE_STACK_SIZE] __attribute__((aligned(64)));
-#define CORE_STACK_TOP (core_stack + sizeof core_stack)
+static union {
+    uint64_t lowest; /* overwritten: the stack was too small */
+    uint8_t bytes[LIMIT_CORE_STACK_SIZE];
+} core_stack __attribute__((aligned(64)));
+#define CORE_STACK_TOP   (core_stack.bytes + sizeof core_stack)
+#define CORE_STACK_GUARD 0x6b63617473206f6eull
 
 static struct list run_woken = LIST_INIT(run_woken);
 static struct list run_rest = LIST_INIT(run_rest);
@@ -104,6 +109,10 @@ static void processor_leave(uint64_t now)
     thread->cpu_ns += used;
     busy_ns += used;
     thread->slice_left_ns -= (int64_t)used;
+    /* One that was alone for long owes no more than a slice. */
+    if (thread->slice_left_ns < -(int64_t)LIMIT_SLICE_NS)
+        thread->slice_left_ns = -(int64_t)LIMIT_SLICE_NS;
+    thread->switched_ns = now;
     left_ns = now;
     switches++;
 }
@@ -306,8 +315,21 @@ static void run_add(struct thread *thread)
         core_attention = 1;
 }
 
+/* Who sleeps earns what it slept, so that one who mostly sleeps is always
+ * served first. */
+static void credit(struct thread *thread)
+{
+    uint64_t slept = core_base->clock_monotonic() - thread->switched_ns;
+
+    thread->slice_left_ns += (int64_t)slept;
+    if (thread->slice_left_ns > (int64_t)LIMIT_SLICE_NS)
+        thread->slice_left_ns = LIMIT_SLICE_NS;
+}
+
 static void wake_with(struct thread *thread, int result)
 {
+    if (thread->slice_left_ns <= 0)
+        credit(thread);
     thread->state = THREAD_RUNNABLE;
     thread->wake_result = result;
     run_add(thread);
@@ -343,6 +365,7 @@ static void timeout(struct time_timer *timer)
  * thread's context. */
 static void upcall(uint32_t ready, const struct base_fault *fault)
 {
+    ASSERT(core_stack.lowest == CORE_STACK_GUARD);
     thread_current->interrupted = true;
     if (ready & BASE_READY_FAULT)
         signal_fault(fault);
@@ -362,6 +385,7 @@ void schedule_init(struct thread *first)
         .upcall = upcall,
     };
 
+    core_stack.lowest = CORE_STACK_GUARD;
     thread_current = first;
     first->timer.fire = timeout;
     first->slice_left_ns = LIMIT_SLICE_NS;

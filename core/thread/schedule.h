@@ -18,7 +18,7 @@ void schedule_end(void) __attribute__((noreturn));
 /* The page of a thread that nothing uses any more. core/thread/thread.c. */
 void thread_free(struct thread *thread);
 
-/* What exit(2) said: the program's status if the first thread's. */
+/* What exit(2) said: the program's status if this is the last thread. */
 void thread_exit_status(int status);
 
 /* Clean FPU registers, as a new program has them, with these control words. */

@@ -129,7 +129,7 @@ void thread_free(struct thread *thread)
 
 static void *unmap_address;
 static size_t unmap_size;
-static int first_status; /* of the first thread's exit(), as on Linux */
+static int last_status; /* of exit(2): the last thread's is the program's */
 
 /* On the core stack. */
 static void thread_end(void)
@@ -150,7 +150,7 @@ static void thread_end(void)
     thread_count--;
     signal_thread_end(thread);
     if (thread_count == 0)
-        core_halt(first_status);
+        core_halt(last_status);
     schedule_end();
 }
 
@@ -161,8 +161,7 @@ void thread_exit(void)
 
 void thread_exit_status(int status)
 {
-    if (thread_current == &thread_first)
-        first_status = status & 0xff;
+    last_status = status & 0xff;
 }
 
 void thread_unmap_and_exit(void *address, size_t size)
@@ -170,6 +169,7 @@ void thread_unmap_and_exit(void *address, size_t size)
     core_enter();
     unmap_address = address;
     unmap_size = size;
+    thread_exit_status(0);
     thread_exit();
 }
 

@@ -47,7 +47,7 @@ struct thread {
     struct list hash;        /* by tid */
     int64_t slice_left_ns;   /* of its turn, at the last switch */
     uint64_t cpu_ns;         /* processor time up to the last switch */
-    uint64_t switched_ns;    /* when it was last given the processor */
+    uint64_t switched_ns;    /* when it last got or left the processor */
     uint32_t *clear_tid;     /* CLONE_CHILD_CLEARTID, set_tid_address */
     void *robust_list;       /* set_robust_list */
     struct time_timer timer; /* thread_block's deadline */
@@ -109,7 +109,7 @@ void thread_preempt(void);
 void thread_timer_arm(void);
 
 /* Processor time so far, ns; of a thread (the current one included) or of
- * the whole program. */
+ * the whole program. Also without the monitor. */
 uint64_t thread_cpu_ns(const struct thread *thread);
 uint64_t thread_cpu_total_ns(void);
 uint64_t thread_idle_ns(void);

@@ -3,8 +3,9 @@
  * The clocks: what time it is, by any of Linux's numbers.
  *
  * The fast ones (clock_gettime of MONOTONIC and REALTIME, gettimeofday, time)
- * run without the monitor and write where they are told: as with Linux's
- * vDSO, a wrong pointer is the caller's fault, and SIGSEGV its signal.
+ * run without the monitor and write where they are told. An address that can
+ * be nobody's is EFAULT; with any other wrong one it is as with Linux's vDSO:
+ * the fault is the caller's, and SIGSEGV its signal.
  */
 #include <sys/time.h>
 
@@ -23,6 +24,12 @@ static volatile int64_t wall_offset_ns;
 #define CPUCLOCK_THREAD 4u
 #define CPUCLOCK_WHICH  3u
 #define CPUCLOCK_FD     3u /* a descriptor's clock: there are none */
+
+/* Page 0 is never mapped, nor is anything in the upper half (negative). */
+static inline bool nobodys(const void *pointer)
+{
+    return (intptr_t)pointer < (intptr_t)LIMIT_PAGE_SIZE;
+}
 
 uint64_t time_now_ns(void)
 {
@@ -123,9 +130,12 @@ static __attribute__((noinline)) long gettime_other(long clock,
                                                     struct timespec *out)
 {
     uint64_t ns;
-    int error = clock_read((clockid_t)clock, &ns);
-    if (error < 0)
-        return error;
+    if ((clockid_t)clock == CLOCK_REALTIME)
+        ns = time_wall_ns();
+    else if (clock_read((clockid_t)clock, &ns) < 0)
+        return -EINVAL;
+    if (nobodys(out))
+        return -EFAULT;
     time_to_timespec(ns, out);
     return 0;
 }
@@ -133,14 +143,9 @@ static __attribute__((noinline)) long gettime_other(long clock,
 long core_clock_gettime(long a, long b)
 {
     struct timespec *out = (struct timespec *)b;
-    uint64_t ns;
-    if ((clockid_t)a == CLOCK_MONOTONIC)
-        ns = core_base->clock_monotonic();
-    else if ((clockid_t)a == CLOCK_REALTIME)
-        ns = core_base->clock_wall() + (uint64_t)wall_offset_ns;
-    else
+    if ((clockid_t)a != CLOCK_MONOTONIC || nobodys(out))
         return gettime_other(a, out);
-    time_to_timespec(ns, out);
+    time_to_timespec(core_base->clock_monotonic(), out);
     return 0;
 }
 
@@ -151,10 +156,12 @@ long core_clock_getres(long a, long b)
     int error = clock_read((clockid_t)a, &ns);
     if (error < 0)
         return error;
-    if (out != NULL) {
-        out->tv_sec = 0;
-        out->tv_nsec = 1;
-    }
+    if (out == NULL)
+        return 0;
+    if (nobodys(out))
+        return -EFAULT;
+    out->tv_sec = 0;
+    out->tv_nsec = 1;
     return 0;
 }
 
@@ -162,6 +169,8 @@ long core_gettimeofday(long a, long b)
 {
     struct timeval *out = (struct timeval *)a;
     struct timezone *zone = (struct timezone *)b;
+    if ((out != NULL && nobodys(out)) || (zone != NULL && nobodys(zone)))
+        return -EFAULT;
     if (out != NULL) {
         struct timespec ts;
         time_to_timespec(time_wall_ns(), &ts);
@@ -176,8 +185,11 @@ long core_gettimeofday(long a, long b)
 long core_time(long a)
 {
     time_t seconds = (time_t)(time_wall_ns() / TIME_SECOND);
-    if ((time_t *)a != NULL)
-        *(time_t *)a = seconds;
+    time_t *out = (time_t *)a;
+    if (out != NULL && nobodys(out))
+        return -EFAULT;
+    if (out != NULL)
+        *out = seconds;
     return seconds;
 }
 

@@ -111,9 +111,20 @@ void upcalls_start(void)
     base->upcall_set(&table);
 }
 
+/* As core_leave: what came up while the monitor was held is looked after. */
 void leave(void)
 {
+    uint32_t ready;
+
     locked = 0;
+    while (attention) {
+        locked = 1;
+        attention = 0;
+        ready = base->wait(0);
+        if (ready && on_upcall)
+            on_upcall(ready, NULL);
+        locked = 0;
+    }
 }
 
 void enter(void)

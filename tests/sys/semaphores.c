@@ -124,7 +124,8 @@ int main(void)
     CHECK_ERR(op(3, 1, 0), EFBIG);
     CHECK_ERR(semop(id, check_bad_pointer(), 1), EFAULT);
     CHECK_ERR(semop(id, NULL, 0), EINVAL);
-    CHECK_ERR(semop(-1, NULL, 1), EINVAL);
+    struct sembuf one = {0, 1, 0};
+    CHECK_ERR(semop(-1, &one, 1), EINVAL);
     union semun u = {.val = -1};
     CHECK_ERR(semctl(id, 0, SETVAL, u), ERANGE);
     CHECK_ERR(semctl(id, 9, GETVAL), EINVAL);

@@ -55,7 +55,7 @@ static void test_sysinfo(void)
     CHECK_EQ(sysinfo(&info), 0);
     CHECK(info.mem_unit >= 1);
     CHECK(info.totalram > 0 && info.freeram <= info.totalram);
-    CHECK(info.uptime >= 0 && info.procs >= 1);
+    CHECK(info.uptime < 1000000000 && info.procs >= 1);
     CHECK_ERR(syscall(SYS_sysinfo, check_bad_pointer()), EFAULT);
     CHECK(sysconf(_SC_PHYS_PAGES) > 0);
     CHECK_EQ(sysconf(_SC_PAGESIZE), 4096);

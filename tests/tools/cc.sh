@@ -124,6 +124,11 @@ printf 'int main(void) { int printf_size(void);
 run "$CC" -fno-builtin u.c -o refused
 three "a function of glibc that we have not" 1
 has "it names the function" "$err" 'no function printf_size$'
+printf '#include <gelf.h>\nint main(void) { return 0; }' >g.c
+if [ -e /usr/include/gelf.h ]; then
+    run "$CC" -c g.c
+    three "a header that only the host has" 1
+fi
 run "$CC" bad-name.c
 check "gcc's own errors and status" $status -eq 1
 run env HALVM_SYSROOT=/nowhere "$CC" hello.c

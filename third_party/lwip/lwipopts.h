@@ -82,6 +82,7 @@
 #define LWIP_IPV6_MLD              1
 #define LWIP_IPV6_FRAG             1
 #define LWIP_IPV6_REASS            1
+#define IPV6_FRAG_COPYHEADER       1 /* pointers have 64 bits */
 #define LWIP_IPV6_SCOPES           1
 #define LWIP_IPV6_DHCP6            0
 #define LWIP_ICMP6                 1
@@ -134,7 +135,6 @@ extern uint32_t net_tcp_window; /* bytes, each way */
 /* Delayed acknowledgements leave after 40 to 80 ms, and retransmission is
  * timed in steps of 80 ms (lwIP's default of 500 ms is from slower days). */
 #define TCP_TMR_INTERVAL               40
-#define LWIP_TCP_RTO_TIME              1000
 #define TCP_MAXRTX                     12
 #define TCP_SYNMAXRTX                  6
 /* lwIP also ends a connection in LAST_ACK after 2 MSL of silence, so this is

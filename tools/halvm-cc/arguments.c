@@ -130,6 +130,30 @@ enum cc_task cc_task_of(const struct words *given)
     return input ? CC_LINK : CC_HOST;
 }
 
+bool cc_has_cxx(const struct words *given)
+{
+    static const char *const ends[] = {".cc", ".cpp", ".cxx", ".c++",
+                                       ".C",  ".cp",  ".CPP", ".ii"};
+
+    for (size_t i = 0; i < given->count; i++) {
+        const char *word = given->items[i];
+
+        if (strcmp(word, "-x") == 0 && i + 1 < given->count) {
+            if (words_begins(given->items[++i], "c++"))
+                return true;
+        } else if (words_begins(word, "-xc++")) {
+            return true;
+        } else if (IN(with_value, word)) {
+            i++;
+        } else if (word[0] != '-') {
+            for (size_t n = 0; n < sizeof(ends) / sizeof(*ends); n++)
+                if (words_ends(word, ends[n]))
+                    return true;
+        }
+    }
+    return false;
+}
+
 static bool refuse(const char *what, const char *why, const char *fix)
 {
     tool_error(what, why, fix);

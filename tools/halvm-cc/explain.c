@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A failed link in words: which of the linker's complaints come from being a
- * static program over musl, and what to do. Called by link.c with the text
- * that the linker printed.
+ * A failure in words: which of the compiler's and linker's complaints come from
+ * being a static program over musl, and what to do. Called by run.c with the
+ * text that they printed.
  */
 #include <dlfcn.h>
 #include <regex.h>
@@ -94,10 +94,14 @@ static void explain_undefined(const char *text)
 
 static void explain_missing_library(const char *text)
 {
+    struct words seen = {0};
     const char *line, *at = text;
     char *name, *shared;
 
     while ((name = find("cannot find -l([^: \n]+)", text, &at, &line))) {
+        if (words_have(&seen, name))
+            continue;
+        words_add(&seen, name);
         shared = words_format("/usr/lib/x86_64-linux-gnu/lib%s.so", name);
         if (access(shared, F_OK) == 0)
             tool_error(
@@ -117,6 +121,30 @@ static void explain_missing_library(const char *text)
     }
 }
 
+static void explain_missing_header(const char *text)
+{
+    static const char *const folders[] = {"/usr/include",
+                                          "/usr/include/x86_64-linux-gnu"};
+    const char *line, *at = text;
+    char *name, *host;
+
+    name = find("fatal error: ([^: \n]+): No such file", text, &at, &line);
+    for (size_t i = 0; name && i < sizeof(folders) / sizeof(*folders); i++) {
+        host = words_format("%s/%s", folders[i], name);
+        if (access(host, F_OK))
+            continue;
+        tool_error(
+            words_format("no header %s", name),
+            words_format("the host has %s, but the folder it is in holds "
+                         "glibc's headers and is not searched",
+                         host),
+            words_format("mkdir -p host && ln -s %s host/, and halvm-cc "
+                         "-Ihost; link the static archive",
+                         host));
+        return;
+    }
+}
+
 void cc_explain(const char *text)
 {
     if (strstr(text, "_DYNAMIC' isn't defined") ||
@@ -125,6 +153,7 @@ void cc_explain(const char *text)
                    "a folder given with -L holds glibc's libc.a",
                    "remove that -L, or copy the one archive that is needed to "
                    "a folder of its own");
+    explain_missing_header(text);
     explain_missing_library(text);
     explain_undefined(text);
 }

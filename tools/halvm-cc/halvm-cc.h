@@ -2,7 +2,7 @@
 /*
  * halvm-cc: gcc's arguments in, gcc run with our headers, start files and
  * libraries. main.c finds out what is asked, arguments.c rewrites the
- * arguments, link.c runs a link and explains it when it fails.
+ * arguments, run.c runs gcc, explain.c says why it failed.
  */
 #ifndef HALVM_CC_H
 #define HALVM_CC_H
@@ -25,7 +25,8 @@ enum cc_task {
 
 struct cc_job {
     enum cc_task task;
-    bool cxx;         /* halvm-c++ */
+    bool cxx;         /* halvm-c++: g++ is run */
+    bool cxx_source;  /* the same, or a C++ file is named */
     bool codegen;     /* -mhalvm-codegen: the image makes code at run time */
     bool has_input;   /* a file or a library is named */
     bool show_only;   /* -###: gcc prints what it would run */
@@ -45,9 +46,11 @@ enum cc_task cc_task_of(const struct words *given);
 /* arguments.c: fills job->kept and job->libraries from job->given. Returns
  * false after an error message. */
 bool cc_filter(struct cc_job *job);
+/* arguments.c: a C++ source is among them. */
+bool cc_has_cxx(const struct words *given);
 
-/* link.c: runs gcc with job->kept, explains failures; returns its status. */
-int cc_link(const struct cc_job *job, const struct words *command);
+/* run.c: runs gcc, explains failures; returns its status. */
+int cc_run(const struct cc_job *job, const struct words *command);
 
 /* explain.c: says in three lines what a failed link's messages mean; text is
  * all of the linker's standard error. */

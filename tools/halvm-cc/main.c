@@ -53,12 +53,27 @@ static int become(char **command)
     return CC_STATUS_ERROR;
 }
 
+/* The host's libstdc++ headers, behind the few that must be ours. They come
+ * before those of C, which they include_next. */
+static void add_cxx_headers(const struct cc_job *job, struct words *command)
+{
+    static const char *const folders[] = {"halvm", "std", "host",
+                                          "std/backward"};
+
+    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+        words_add(command, "-isystem");
+        words_addf(command, "%s/c++/%s", job->sysroot, folders[i]);
+    }
+}
+
 /* The whole vector for gcc. */
 static void make_command(struct cc_job *job, struct words *command)
 {
     words_add(command, host_compiler(job->cxx));
     words_addf(command, "-specs=%s/halvm.specs", job->sysroot);
     words_add(command, "-fno-pie");
+    if (job->cxx_source)
+        add_cxx_headers(job, command);
     words_add(command, "-ffunction-sections");
     words_add(command, "-fdata-sections");
     for (size_t i = 0; i < job->kept.count; i++)
@@ -124,11 +139,12 @@ int main(int argc, char **argv)
                    "set HALVM_SYSROOT to PREFIX/lib/halvm");
         return CC_STATUS_ERROR;
     }
+    job.cxx_source = job.cxx || cc_has_cxx(&job.given);
     if (!check_sysroot(&job) || !cc_filter(&job))
         return CC_STATUS_ERROR;
     setenv("HALVM_CC_SYSROOT", job.sysroot, 1);
     make_command(&job, &command);
-    if (job.task == CC_LINK && !job.show_only)
-        return cc_link(&job, &command);
+    if (!job.show_only)
+        return cc_run(&job, &command);
     return become(command.items);
 }

@@ -187,6 +187,7 @@ const char *kvm_why_not(void);
 bool qemu_command(struct run *run, const char *initrd, int control,
                   struct words *command);
 const char *qemu_program(void);
+bool qemu_is_installed(void);
 /* "7.2.22", or NULL if it does not run. */
 char *qemu_version(void);
 int qemu_run(struct run *run);

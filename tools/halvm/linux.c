@@ -205,14 +205,15 @@ static bool add_pasta(const struct run *run, struct words *command)
                     run->ports[i].guest);
         return true;
     }
-    if (geteuid() == 0) {
-        tool_error("--on linux cannot change a port's number here",
-                   "pasta, which forwards it, refuses to work as root",
-                   words_format("-p %u:%u, or --on qemu, or another user",
-                                run->ports[0].guest, run->ports[0].guest));
-        return false;
-    }
     words_add(command, "pasta");
+    if (geteuid() == 0) { /* else it becomes nobody, who may do nothing */
+        words_add(command, "--runas");
+        words_add(command, "0");
+    }
+    words_add(command, "-T");
+    words_add(command, "none");
+    words_add(command, "-U");
+    words_add(command, "none");
     words_add(command, "--config-net");
     words_add(command, "--quiet");
     for (size_t i = 0; i < run->port_count; i++) {
@@ -236,13 +237,19 @@ static int linux_status(int wait_status)
 static void kill_orphans(void)
 {
     char *path = words_format("/proc/self/task/%d/children", (int)getpid());
-    FILE *file = fopen(path, "re");
-    int pid;
+    int pid, killed;
+    FILE *file;
 
-    while (file && fscanf(file, "%d", &pid) == 1)
-        kill(pid, SIGKILL);
-    if (file)
-        fclose(file);
+    do {
+        killed = 0;
+        file = fopen(path, "re");
+        while (file && fscanf(file, "%d", &pid) == 1)
+            killed += kill(pid, SIGKILL) == 0;
+        if (file)
+            fclose(file);
+        while (killed && waitpid(-1, NULL, 0) > 0)
+            ;
+    } while (killed);
 }
 
 static int print_only(const struct run *run, const struct words *command)

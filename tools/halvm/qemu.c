@@ -23,6 +23,20 @@ const char *qemu_program(void)
     return given && given[0] ? given : "qemu-system-x86_64";
 }
 
+bool qemu_is_installed(void)
+{
+    const char *program = qemu_program(), *path = getenv("PATH");
+    char *folders, *folder;
+    bool found = false;
+
+    if (strchr(program, '/'))
+        return access(program, X_OK) == 0;
+    folders = words_format("%s", path ? path : "/usr/bin:/bin");
+    while (!found && (folder = strsep(&folders, ":")))
+        found = access(words_format("%s/%s", folder, program), X_OK) == 0;
+    return found;
+}
+
 char *qemu_version(void)
 {
     FILE *pipe = popen(words_format("%s --version 2>/dev/null",

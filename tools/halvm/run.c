@@ -545,17 +545,17 @@ int run_verb(int argc, char **argv)
         return status < 0 ? 0 : status;
     chosen = run.on != ON_DEFAULT;
     if (run.on != ON_LINUX && !run.dry_run) {
-        char *version = qemu_version();
+        bool installed = qemu_is_installed();
 
-        if (!version && chosen) {
+        if (!installed && chosen) {
             tool_error("QEMU is not installed",
                        words_format("%s does not run", qemu_program()),
                        "apt-get install qemu-system-x86");
             return STATUS_HALVM;
         }
-        if (!version)
+        if (!installed)
             run_say(&run, "no QEMU here (apt-get install qemu-system-x86)");
-        run.on = version ? ON_QEMU : ON_LINUX;
+        run.on = installed ? ON_QEMU : ON_LINUX;
     }
     status = run_check(&run);
     if (status)

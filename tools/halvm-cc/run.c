@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Runs a link as a child: long vectors go through a response file, and what
- * the linker says on standard error is passed on as it comes and kept, so
- * that a failure can be explained. Called by main.c.
+ * Runs gcc as a child: long vectors go through a response file, and what it
+ * says on standard error is passed on as it comes and kept, so that a failure
+ * can be explained. Called by main.c.
  */
 #include <errno.h>
 #include <signal.h>
@@ -113,7 +113,7 @@ static bool wants_colour(const struct cc_job *job)
     return isatty(2) && !getenv("NO_COLOR");
 }
 
-int cc_link(const struct cc_job *job, const struct words *command)
+int cc_run(const struct cc_job *job, const struct words *command)
 {
     struct words whole = {0}, shorter = {0};
     char *response, *text;

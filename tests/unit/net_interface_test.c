@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The interface: a fixed address from the command line, ARP, a burst of SYNs
+ * before the neighbour is known, a flood of half-open connections, a device
+ * without room, and TCP's retransmission by our timers.
+ */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "net_frames.h"
+
+static int listener(unsigned port)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    int fd = s_socket(AF_INET, SOCK_STREAM);
+
+    in.sin_port = (uint16_t)(port << 8 | port >> 8);
+    CHECK(fd >= 0);
+    CHECK(s_bind(fd, &in, sizeof(in)) == 0);
+    CHECK(s_listen(fd, 128) == 0);
+    s_nonblock(fd);
+    return fd;
+}
+
+static void receive(void)
+{
+    core_net_ready();
+}
+
+static void resolve(void)
+{
+    struct mock_frame *frame;
+
+    while ((frame = mock_frame_take(mock_sent, &mock_sent_count))) {
+        if (is_arp_request(frame))
+            arp_answer(frame);
+        free(frame);
+    }
+    receive();
+}
+
+/* Sixty SYNs before the neighbour's address is known: all are answered once
+ * it is, and again when nothing comes back. */
+static void test_burst(void)
+{
+    int fd = listener(80);
+
+    sent_with(0);
+    for (unsigned i = 0; i < 60; i++)
+        tcp_arrives(PEER_IP, 20000 + i, 80, 1000, 0, SYN, NULL, 0);
+    receive();
+    resolve();
+    CHECK(sent_with(SYN | ACK) == 60);
+    mock_run_ms(800);
+    CHECK(sent_with(SYN | ACK) == 0);
+    mock_run_ms(700);
+    CHECK(sent_with(SYN | ACK) == 60);
+    s_close(fd);
+    sent_with(0);
+}
+
+/* A thousand half-open connections, then an honest one. */
+static void test_flood(void)
+{
+    int fd = listener(81), peer;
+    struct mock_frame *frame;
+    char buffer[16];
+    uint32_t seq = 0;
+
+    for (unsigned i = 0; i < 1000; i++)
+        tcp_arrives(PEER_IP + 1 + i % 200, 20000 + i, 81, 1, 0, SYN, NULL, 0);
+    receive();
+    resolve();
+    sent_with(0);
+    tcp_arrives(PEER_IP, 30000, 81, 5000, 0, SYN, NULL, 0);
+    receive();
+    while ((frame = mock_frame_take(mock_sent, &mock_sent_count))) {
+        if (is_arp_request(frame)) {
+            arp_answer(frame); /* the flood has filled the table */
+            receive();
+        } else if (is_tcp(frame) && get16(frame->data + 36) == 30000 &&
+                   (frame->data[47] & (SYN | ACK)) == (SYN | ACK)) {
+            seq = get32(frame->data + 38);
+        }
+        free(frame);
+    }
+    CHECK(seq != 0);
+    for (unsigned i = 0; i < 100; i++)
+        tcp_arrives(PEER_IP + 1, 40000 + i, 81, 1, 0, SYN, NULL, 0);
+    tcp_arrives(PEER_IP, 30000, 81, 5001, seq + 1, ACK, NULL, 0);
+    tcp_arrives(PEER_IP, 30000, 81, 5001, seq + 1, ACK | PSH, "hello", 5);
+    receive();
+    peer = s_accept(fd, 0);
+    CHECK(peer >= 0);
+    CHECK(s_recv(peer, buffer, sizeof(buffer), 0) == 5);
+    CHECK(s_accept(fd, 0) == -EAGAIN);
+    sent_with(0);
+    /* The answer carries the acknowledgement: one frame. */
+    CHECK(s_send(peer, "world", 5, 0) == 5);
+    CHECK(mock_sent_count == 1);
+    CHECK(get32(mock_sent[0]->data + 42) == 5006);
+    s_close(peer);
+    s_close(fd);
+    sent_with(0);
+}
+
+/* What the device had no room for leaves as soon as it has. */
+static void test_full(void)
+{
+    int fd = listener(82);
+
+    tcp_arrives(PEER_IP, 20000, 9, 1, 0, SYN, NULL, 0);
+    receive();
+    resolve(); /* the flood has taken the neighbour's place */
+    sent_with(0);
+    mock_send_room = 0;
+    for (unsigned i = 0; i < 200; i++)
+        tcp_arrives(PEER_IP, 20000 + i, 82, 1, 0, SYN, NULL, 0);
+    receive();
+    CHECK(mock_sent_count == 0);
+    mock_send_room = 150;
+    receive();
+    CHECK(mock_sent_count == 150);
+    mock_send_room = ~0u;
+    receive();
+    CHECK(sent_with(SYN | ACK) == 200);
+    s_close(fd);
+    sent_with(0);
+}
+
+/* Nobody answers a connection attempt: RFC 6298's second, then doubled. */
+static void test_retransmit(void)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = 0x5000};
+    int fd = s_socket(AF_INET, SOCK_STREAM);
+    uint64_t start = mock_now_ns;
+
+    put32((unsigned char *)&in.sin_addr, PEER_IP);
+    CHECK(s_connect(fd, &in, sizeof(in)) == -ETIMEDOUT);
+    CHECK(mock_now_ns - start > 60 * TIME_SECOND);
+    CHECK(mock_now_ns - start < 300 * TIME_SECOND);
+    CHECK(sent_with(SYN) == 7);
+    s_close(fd);
+}
+
+int main(void)
+{
+    size_t objects;
+
+    mock_nic = true;
+    mock_options[0][0] = "ip";
+    mock_options[0][1] = "10.0.2.15/24";
+    mock_options[1][0] = "gw";
+    mock_options[1][1] = "10.0.2.2";
+    mock_options[2][0] = "dns";
+    mock_options[2][1] = "10.0.2.3,fec0::3";
+    s_close(s_socket(AF_INET, SOCK_STREAM));
+    CHECK(strcmp(mock_resolv, "nameserver 10.0.2.3\nnameserver FEC0::3\n") ==
+          0);
+    receive();
+    mock_run_ms(10000);
+    objects = mock_objects;
+    test_burst();
+    test_flood();
+    test_full();
+    test_retransmit();
+    mock_run_ms(120000);
+    sent_with(0);
+    /* All is back but buffers to receive into, and neighbours. */
+    CHECK(mock_objects <= objects + 16);
+    CHECK(mock_file_count == 0);
+    puts("net_interface: ok");
+    return 0;
+}

@@ -8,9 +8,11 @@
  * cancellation point, and core then lets a pending SIGCANCEL end a blocking
  * call with -EINTR even while it is masked (musl's handler leaves it masked
  * and pending when it comes too early). So a cancellation that comes
- *   before the call      is seen by __testcancel here,
+ *   before the call      is seen by the test here,
  *   before it blocks     ends the call at once,
- *   while it is blocked  likewise.
+ *   while it is blocked  likewise;
+ * and musl's __cancel ends the thread, or says -ECANCELED where musl asked for
+ * that (PTHREAD_CANCEL_MASKED, in pthread_cond_wait).
  * A program that never cancels does not link pthread_cancel and pays one test.
  */
 #include "pthread_impl.h"
@@ -19,10 +21,10 @@
 #include "gate/gate.h"
 
 void __halvm_cancel_point(long on); /* gate/stubs.S */
-hidden void __testcancel(void);     /* musl; does nothing if not linked */
 
-/* Not to bring pthread_cancel into programs that do not call it. */
+/* Both in pthread_cancel.o, which is linked only by programs that cancel. */
 extern __typeof(pthread_cancel) pthread_cancel __attribute__((__weak__));
+hidden long __cancel(void) __attribute__((__weak__));
 
 hidden long __halvm_cp(long a, long b, long c, long d, long e, long f,
                        __halvm_stub *stub, long number)
@@ -36,13 +38,16 @@ hidden long __halvm_cp(long a, long b, long c, long d, long e, long f,
 
     pthread_t self = __pthread_self();
     /* close frees its descriptor whatever happens: see pthread_cancel.c. */
-    if (self->canceldisable == PTHREAD_CANCEL_DISABLE || number == SYS_close)
+    if (self->canceldisable &&
+        (self->canceldisable == PTHREAD_CANCEL_DISABLE || number == SYS_close))
         return stub(a, b, c, d, e, f);
-    __testcancel();
+    if (self->cancel)
+        return __cancel();
     __halvm_cancel_point(1);
     result = stub(a, b, c, d, e, f);
     __halvm_cancel_point(0);
-    if (result == -EINTR)
-        __testcancel();
+    if (result == -EINTR && number != SYS_close && self->cancel &&
+        self->canceldisable != PTHREAD_CANCEL_DISABLE)
+        result = __cancel();
     return result;
 }

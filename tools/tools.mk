@@ -24,27 +24,27 @@ $(B)/bin/halvm-cc: $(filter-out %/codegen.o,$(call tool_objects,halvm-cc))
 	@mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $^
 $(B)/bin/halvm-c++: $(B)/bin/halvm-cc
-	ln -sf halvm-cc $@
+	$(Q)ln -sf halvm-cc $@
 $(B)/bin/halvm: $(call tool_objects,halvm)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $^ -lelf
 $(B)/bin/halvm-ghc $(B)/bin/halvm-config: $(B)/bin/%: tools/%.in
 	@mkdir -p $(@D)
-	sed 's|@VERSION@|$(VERSION)|' $< >$@
-	chmod 755 $@
+	$(Q)sed 's|@VERSION@|$(VERSION)|' $< >$@
+	$(Q)chmod 755 $@
 
 $(L)/halvm.specs $(L)/halvm.cmake: $(L)/%: tools/halvm-cc/%
 	@mkdir -p $(@D)
-	cp $< $@
+	$(Q)cp $< $@
 $(L)/halvm.meson: tools/halvm-cc/halvm.meson.in
 	@mkdir -p $(@D)
-	sed 's|@BIN@|$(TOP)/$(B)/bin|' $< >$@
+	$(Q)sed 's|@BIN@|$(TOP)/$(B)/bin|' $< >$@
 $(L)/ghc-libdir: tools/ghc-libdir
 	@mkdir -p $(@D)
-	install -m 755 $< $@
+	$(Q)install -m 755 $< $@
 # Without a GHC on the machine, C programs still build.
 $(L)/ghc/compiler: tools/ghc-libdir
-	if command -v $(GHC) >/dev/null; then \
+	$(Q)if command -v $(GHC) >/dev/null; then \
 		sh tools/ghc-libdir $(TOP)/$(L)/ghc $(TOP)/$(B)/bin/halvm-cc \
 			$(GHC); \
 	else mkdir -p $(@D) && : >$@; fi
@@ -52,15 +52,15 @@ $(L)/lib/halvm-codegen.o: tools/halvm-cc/codegen.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -fno-pie -c -o $@ $<
 $(L)/pkgconfig/.made:
-	mkdir -p $(@D)
-	touch $@
+	$(Q)mkdir -p $(@D)
+	$(Q)touch $@
 
 $(B)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
-	if command -v scdoc >/dev/null; then scdoc <$< >$@; fi
+	$(Q)if command -v scdoc >/dev/null; then scdoc <$< >$@; fi
 $(B)/completion/halvm: $(B)/bin/halvm
 	@mkdir -p $(@D)
-	$< completion bash >$@
+	$(Q)$< completion bash >$@
 
 # -- C++: the host's library and headers, with what must be ours in front --------
 
@@ -75,21 +75,34 @@ endif
 $(B)/obj/tools/halvm-cc/c++/locale.o: tools/halvm-cc/c++/locale.c \
 		$(L)/include/stdio.h
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -O2 -g $(MAP) $(WARN) -D_GNU_SOURCE -fno-pie -nostdinc \
+	$(Q)$(CC) -std=c11 -O2 -g $(MAP) $(WARN) -D_GNU_SOURCE -fno-pie -nostdinc \
 		-isystem $(L)/include -isystem $(GCC_INCLUDE) -c -o $@ $<
 $(L)/lib/libstdc++.a: $(CXX_LIBRARY) $(B)/obj/tools/halvm-cc/c++/locale.o
 	@mkdir -p $(@D)
-	objcopy $(foreach name,newlocale duplocale freelocale,--redefine-sym \
+	$(Q)objcopy $(foreach name,newlocale duplocale freelocale,--redefine-sym \
 		__$(name)=halvm_cxx_$(name)) $< $@
-	$(AR) qD $@ $(lastword $^)
-	ranlib -D $@
+	$(Q)$(AR) qD $@ $(lastword $^)
+	$(Q)ranlib -D $@
 $(L)/c++/.made: $(wildcard tools/halvm-cc/c++/bits/*)
-	rm -rf $(@D)
-	mkdir -p $(@D)/halvm/bits
-	cp $^ $(@D)/halvm/bits/
-	ln -s /usr/include/c++/$(CXX_MAJOR) $(@D)/std
-	ln -s /usr/include/x86_64-linux-gnu/c++/$(CXX_MAJOR) $(@D)/host
-	touch $@
+	$(Q)rm -rf $(@D)
+	$(Q)mkdir -p $(@D)/halvm/bits
+	$(Q)cp $^ $(@D)/halvm/bits/
+	$(Q)ln -s /usr/include/c++/$(CXX_MAJOR) $(@D)/std
+	$(Q)ln -s /usr/include/x86_64-linux-gnu/c++/$(CXX_MAJOR) $(@D)/host
+	$(Q)touch $@
+
+# -- a machine with nothing installed -------------------------------------------
+# Including this file makes it first, by ./setup; then make starts again, so that
+# what the variables above ask gcc is asked of one that is there. (It cannot name
+# setup as its source: that is a phony target.)
+
+READY := $(B)/third_party/ready.mk
+ifeq ($(filter clean distclean setup,$(MAKECMDGOALS)),)
+-include $(READY)
+endif
+$(READY): third_party/versions
+	./setup
+	@echo "# ./setup was here" >$@
 
 # -- make install -------------------------------------------------------------
 
@@ -101,10 +114,10 @@ install: all
 		$(D)/share/man/man7 $(D)/share/bash-completion/completions
 	install -m 755 $(B)/bin/halvm $(B)/bin/halvm-cc $(B)/bin/halvm-ghc \
 		$(B)/bin/halvm-config $(D)/bin
-	ln -sf halvm-cc $(D)/bin/halvm-c++
+	$(Q)ln -sf halvm-cc $(D)/bin/halvm-c++
 	cd $(L) && tar -c --exclude ./ghc --exclude ./halvm.meson . | \
 		tar -x --no-same-owner -C $(abspath $(D))/lib/halvm
-	sed 's|@BIN@|$(PREFIX)/bin|' tools/halvm-cc/halvm.meson.in \
+	$(Q)sed 's|@BIN@|$(PREFIX)/bin|' tools/halvm-cc/halvm.meson.in \
 		>$(D)/lib/halvm/halvm.meson
 	sh tools/ghc-libdir $(abspath $(D))/lib/halvm/ghc \
 		$(PREFIX)/bin/halvm-cc $(GHC)

@@ -70,7 +70,7 @@ struct file file_console = {
     .epoll_items = LIST_INIT(file_console.epoll_items),
 };
 
-static void start(void)
+static void console_start(void)
 {
     const char *option = core_option("tty");
 
@@ -96,7 +96,7 @@ static void echo(uint8_t byte)
         core_base->console_write(&byte, 1);
 }
 
-static void put(uint8_t byte)
+static void console_put(uint8_t byte)
 {
     if (console.head - console.tail < INPUT_SIZE)
         input[console.head++ % INPUT_SIZE] = byte;
@@ -131,7 +131,7 @@ static void terminal_input(uint8_t byte)
         byte = '\n';
     if (!canonical()) {
         echo(byte);
-        put(byte);
+        console_put(byte);
         console.ready = console.head;
         return;
     }
@@ -145,7 +145,7 @@ static void terminal_input(uint8_t byte)
     }
     if (!is_control(byte, VEOF))
         echo(byte);
-    put(byte);
+    console_put(byte);
     /* A full ring is given up as it is, or nobody could go on. */
     if (byte == '\n' || is_control(byte, VEOF) ||
         console.head - console.tail == INPUT_SIZE)
@@ -161,13 +161,13 @@ static void console_ready(void)
     uint32_t before = console.ready;
 
     if (!console.started)
-        start();
+        console_start();
     while ((size = core_base->console_read(bytes, sizeof(bytes))) > 0) {
         for (size_t i = 0; i < size; i++) {
             if (console.terminal)
                 terminal_input(bytes[i]);
             else
-                put(bytes[i]);
+                console_put(bytes[i]);
         }
         if (!console.terminal)
             console.ready = console.head;
@@ -185,7 +185,7 @@ static bool readable(void)
 
 /* Takes readable bytes up to a line's end in canonical mode and up to the end
  * of the input; bytes taken or -EFAULT. */
-static long take(const struct iovec *iov, int count, size_t size)
+static long console_take(const struct iovec *iov, int count, size_t size)
 {
     size_t done = 0;
 
@@ -227,7 +227,7 @@ static long console_readv(struct file *file, const struct iovec *iov, int count,
         if (wait_on(&console.wait, UINT64_MAX, true) == -EINTR)
             return -CORE_RESTART;
     }
-    return console.ended ? 0 : take(iov, count, size);
+    return console.ended ? 0 : console_take(iov, count, size);
 }
 
 static long console_writev(struct file *file, const struct iovec *iov,
@@ -313,7 +313,7 @@ static long console_ioctl(struct file *file, unsigned long request,
                           long argument)
 {
     if (!console.started)
-        start();
+        console_start();
     if (request == FIONREAD) {
         int size = readable() ? (int)(console.ready - console.tail) : 0;
         return core_copy_out((void *)argument, &size, sizeof(size));
@@ -324,7 +324,7 @@ static long console_ioctl(struct file *file, unsigned long request,
 static int console_stat(struct file *file, struct stat *out)
 {
     if (!console.started)
-        start();
+        console_start();
     /* Without a terminal it is what a program sees behind "| prog |". */
     out->st_mode = console.terminal ? S_IFCHR | 0620 : S_IFIFO | 0600;
     out->st_rdev = console.terminal ? makedev(5, 1) : 0;

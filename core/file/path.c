@@ -61,7 +61,7 @@ char *path_scratch(void)
     return buffers + BUFFER_SIZE;
 }
 
-static int start(void)
+static int tree_start(void)
 {
     if (!buffers)
         buffers = mem_pages_get(MEM_CORE, PAGES);
@@ -309,7 +309,7 @@ int path_find(int directory_fd, const char *user_path, unsigned flags,
               struct path *out)
 {
     memset(out, 0, sizeof(*out));
-    int result = start();
+    int result = tree_start();
     if (result < 0)
         return result;
     char *buffer = flags & PATH_SECOND ? buffers + BUFFER_SIZE : buffers;
@@ -337,7 +337,7 @@ int path_find_core(const char *path, unsigned flags, struct path *out)
 
     memset(out, 0, sizeof(*out));
     ASSERT(size > 0 && size < LIMIT_PATH_SIZE);
-    int result = start();
+    int result = tree_start();
     if (result < 0)
         return result;
     char *buffer = buffers + BUFFER_SIZE;

@@ -6,6 +6,7 @@
  * first socket.
  */
 #include "core/net/net.h"
+#include "core/file/file.h"
 #include "core/mem/mem.h"
 #include "core/net/icmp.h"
 #include "core/time/time.h"
@@ -68,6 +69,7 @@ int net_start(void)
     if (result < 0)
         return result;
     started = true;
+    file_resolver_hook = net_wait_configured;
     if (result > 0)
         core_net_ready = net_interfaces_ready;
     net_timers_start();

@@ -2,11 +2,12 @@
 /*
  * TCP sockets: from socket() to close, and lwIP's callbacks.
  *
- * Data is in stream_io.c. Half-open connections are counted by each listener
- * and bounded (net_half_open_max): one more puts the oldest out, silently, so
- * that a flood of SYNs costs an honest client nothing as long as it answers
- * within the time that net_half_open_max SYNs take. When the accept queue is
- * full further SYNs are ignored, as Linux does.
+ * bind and connect are in stream_connect.c, data in stream_io.c. Half-open
+ * connections are counted by each listener and bounded (net_half_open_max): one
+ * more puts the oldest out, silently, so that a flood of SYNs costs an honest
+ * client nothing as long as it answers within the time that net_half_open_max
+ * SYNs take. When the accept queue is full further SYNs are ignored, as Linux
+ * does.
  */
 #include <limits.h>
 
@@ -71,7 +72,7 @@ void stream_note_ends(struct stream *stream)
 }
 
 /* The stream and its pcb part: no callback comes any more. */
-static struct tcp_pcb *detach(struct stream *stream)
+struct tcp_pcb *stream_detach(struct stream *stream)
 {
     struct tcp_pcb *pcb = stream->pcb;
 
@@ -117,7 +118,7 @@ static void on_error(void *arg, err_t error)
     struct stream *stream = arg;
 
     if (stream->pcb)
-        detach(stream); /* lwIP frees it after this */
+        stream_detach(stream); /* lwIP frees it after this */
     if (stream->state == STREAM_HALF_OPEN) {
         leave_listener(stream);
         stream_free(stream);
@@ -207,7 +208,7 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t size)
     return ERR_OK;
 }
 
-static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t error)
+err_t stream_on_connected(void *arg, struct tcp_pcb *pcb, err_t error)
 {
     struct stream *stream = arg;
 
@@ -218,7 +219,7 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t error)
 }
 
 /* Every slow tick while connecting, or while TCP_USER_TIMEOUT is set. */
-static err_t on_poll(void *arg, struct tcp_pcb *pcb)
+err_t stream_on_poll(void *arg, struct tcp_pcb *pcb)
 {
     struct stream *stream = arg;
 
@@ -238,7 +239,7 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
     return ERR_ABRT;
 }
 
-static void attach(struct stream *stream, struct tcp_pcb *pcb)
+void stream_attach(struct stream *stream, struct tcp_pcb *pcb)
 {
     stream->pcb = pcb;
     pcb->callback_arg = stream;
@@ -270,7 +271,7 @@ static err_t on_half_open(u8_t id, struct tcp_pcb_listen *lpcb,
     stream = stream_new(listener->socket.domain);
     if (!stream)
         return ERR_MEM;
-    attach(stream, pcb);
+    stream_attach(stream, pcb);
     stream->state = STREAM_HALF_OPEN;
     stream->listener = listener;
     listener->half_open_count++;
@@ -330,7 +331,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
 static const struct tcp_ext_arg_callbacks extension = {
     .destroy = on_destroyed, .passive_open = on_half_open};
 
-/* -- socket, bind, connect -- */
+/* -- socket -- */
 
 int net_stream_create(int domain, int protocol, int flags, struct file **out)
 {
@@ -344,210 +345,6 @@ int net_stream_create(int domain, int protocol, int flags, struct file **out)
         return -ENFILE;
     }
     return 0;
-}
-
-static int pcb_make(struct stream *stream)
-{
-    struct net_socket *socket = &stream->socket;
-    u8_t type = IPADDR_TYPE_V4;
-    struct tcp_pcb *pcb;
-
-    if (stream->pcb)
-        return 0;
-    if (socket->domain == AF_INET6)
-        type = socket->v6only ? IPADDR_TYPE_V6 : IPADDR_TYPE_ANY;
-    pcb = tcp_new_ip_type(type);
-    if (!pcb)
-        return -ENOBUFS;
-    attach(stream, pcb);
-    stream_apply(socket);
-    return 0;
-}
-
-/* Linux refuses a port that somebody listens on even if both ends said
- * SO_REUSEADDR; lwIP only notices at listen(). */
-static bool listened(const ip_addr_t *ip, uint16_t port)
-{
-    for (struct tcp_pcb_listen *pcb = tcp_listen_pcbs.listen_pcbs; pcb;
-         pcb = pcb->next) {
-        if (pcb->local_port != port)
-            continue;
-        if (IP_IS_ANY_TYPE_VAL(pcb->local_ip) || IP_IS_ANY_TYPE_VAL(*ip))
-            return true;
-        if (IP_GET_TYPE(&pcb->local_ip) == IP_GET_TYPE(ip) &&
-            (ip_addr_isany(&pcb->local_ip) || ip_addr_isany(ip) ||
-             ip_addr_cmp(&pcb->local_ip, ip)))
-            return true;
-    }
-    return false;
-}
-
-#define PORT_TRIES 128
-
-static int bind_to(struct stream *stream, const ip_addr_t *ip, uint16_t port)
-{
-    int result = pcb_make(stream);
-    err_t error = ERR_USE;
-
-    if (result != 0)
-        return result;
-    if (port != 0) {
-        if (!listened(ip, port))
-            error = tcp_bind(stream->pcb, ip, port);
-    } else {
-        for (unsigned i = 0; i < PORT_TRIES && error == ERR_USE; i++) {
-            port = net_port_random();
-            if (!listened(ip, port))
-                error = tcp_bind(stream->pcb, ip, port);
-        }
-    }
-    if (error == ERR_OK)
-        stream->state = STREAM_BOUND;
-    return net_errno(error);
-}
-
-/* :: of a socket that takes both is "any type" to lwIP. */
-static void widen_any(const struct stream *stream, ip_addr_t *ip)
-{
-    if (stream->socket.domain == AF_INET6 && !stream->socket.v6only &&
-        IP_IS_V6_VAL(*ip) && ip6_addr_isany(ip_2_ip6(ip)))
-        IP_SET_TYPE(ip, IPADDR_TYPE_ANY);
-}
-
-static int stream_bind(struct file *file, const void *address, unsigned size)
-{
-    struct stream *stream = stream_of(file);
-    uint16_t port;
-    ip_addr_t ip;
-    int result = net_address_in(&stream->socket, address, size, &ip, &port);
-
-    if (result != 0)
-        return result;
-    if (stream->state != STREAM_NEW)
-        return -EINVAL;
-    if (!net_address_ours(&ip, false))
-        return -EADDRNOTAVAIL;
-    widen_any(stream, &ip);
-    net_enter();
-    return bind_to(stream, &ip, port);
-}
-
-/* Waits for a connection under way. */
-static int connect_wait(struct file *file)
-{
-    struct stream *stream = stream_of(file);
-    uint64_t deadline = net_send_deadline(file, 0, &stream->socket);
-    int result;
-
-    while (stream->state == STREAM_CONNECTING) {
-        if (deadline == 0)
-            return -EINPROGRESS;
-        result = net_socket_wait(&stream->socket, deadline);
-        if (result == -EAGAIN)
-            return -EINPROGRESS;
-        if (result != 0)
-            return result;
-    }
-    result = net_socket_error(&stream->socket);
-    if (result != 0)
-        return result;
-    if (stream->state != STREAM_CONNECTED)
-        return -ECONNABORTED;
-    stream->told = true;
-    return 0;
-}
-
-/* connect() to AF_UNSPEC undoes bind and connect. */
-static int disconnect(struct stream *stream)
-{
-    if (stream->pcb)
-        tcp_abort(detach(stream));
-    stream_discard(stream);
-    stream->state = STREAM_NEW;
-    stream->fin_received = false;
-    stream->socket.shut_read = stream->socket.shut_write = false;
-    return 0;
-}
-
-static int connect_start(struct stream *stream, const ip_addr_t *ip,
-                         uint16_t port)
-{
-    ip_addr_t any;
-    err_t error;
-    int result;
-
-    if (stream->state == STREAM_NEW) {
-        /* A port of our choice: lwIP would count up. */
-        ip_addr_set_any(IP_IS_V6(ip), &any);
-        result = bind_to(stream, &any, 0);
-        if (result != 0)
-            return result == -EADDRINUSE ? -EADDRNOTAVAIL : result;
-    }
-    stream->fin_received = false;
-    stream->told = false;
-    stream->state = STREAM_CONNECTING;
-    error = tcp_connect(stream->pcb, ip, port, on_connected);
-    if (error != ERR_OK) {
-        stream->state = STREAM_BOUND;
-        return error == ERR_USE ? -EADDRNOTAVAIL : net_errno(error);
-    }
-    stream->pcb->poll = on_poll;
-    stream->pcb->pollinterval = 1;
-    return 0;
-}
-
-static int stream_connect(struct file *file, const void *address, unsigned size)
-{
-    struct stream *stream = stream_of(file);
-    sa_family_t family;
-    uint16_t port;
-    ip_addr_t ip;
-    int result;
-
-    if (size < sizeof(family))
-        return -EINVAL;
-    memcpy(&family, address, sizeof(family));
-    net_enter();
-    if (family == AF_UNSPEC) {
-        result = disconnect(stream);
-        net_leave();
-        return result;
-    }
-    result = net_address_in(&stream->socket, address, size, &ip, &port);
-    if (result != 0)
-        return result;
-    switch (stream->state) {
-    case STREAM_CONNECTING:
-        result = connect_wait(file);
-        return result == -EINPROGRESS ? -EALREADY : result;
-    case STREAM_CONNECTED:
-    case STREAM_LISTENING:
-        if (stream->state == STREAM_CONNECTED && !stream->told) {
-            stream->told = true;
-            return 0;
-        }
-        return -EISCONN;
-    default:
-        break;
-    }
-    /* An attempt that failed and was not asked about yet. */
-    result = net_socket_error(&stream->socket);
-    if (result != 0)
-        return result;
-    result = net_wait_address(&ip);
-    if (result != 0)
-        return result;
-    if (ip_addr_isany(&ip)) /* Linux: this machine */
-        ip_addr_set_loopback(IP_IS_V6(&ip), &ip);
-    if (ip_addr_ismulticast(&ip))
-        return -ENETUNREACH;
-    result = connect_start(stream, &ip, port);
-    if (result != 0)
-        return result;
-    /* As Linux, where the answer, too, comes after the call. */
-    bool wait = net_send_deadline(file, 0, &stream->socket) != 0;
-    net_leave();
-    return wait ? connect_wait(file) : -EINPROGRESS;
 }
 
 /* -- listen, accept -- */
@@ -571,13 +368,13 @@ static int stream_listen(struct file *file, int backlog)
 
         if (stream->socket.domain == AF_INET6)
             ip_addr_set_any(true, &any);
-        widen_any(stream, &any);
-        result = bind_to(stream, &any, 0);
+        stream_widen_any(stream, &any);
+        result = stream_bind_to(stream, &any, 0);
         if (result != 0)
             return result;
     }
     /* lwIP frees the pcb for a smaller one. */
-    pcb = detach(stream);
+    pcb = stream_detach(stream);
     pcb = tcp_listen_with_backlog_and_err(pcb, 0, &error);
     if (!pcb)
         return error == ERR_USE ? -EADDRINUSE : -ENOBUFS;
@@ -592,7 +389,7 @@ static int stream_listen(struct file *file, int backlog)
 }
 
 /* The next connection, or with TCP_DEFER_ACCEPT the next that has data. */
-static struct stream *accept_next(struct stream *listener)
+struct stream *stream_accept_next(struct stream *listener)
 {
     list_for_each (item, &listener->queue) {
         struct stream *stream = container_of(item, struct stream, node);
@@ -614,7 +411,7 @@ static struct file *stream_accept(struct file *file, int flags, int *error)
             *error = -EINVAL;
             return NULL;
         }
-        stream = accept_next(listener);
+        stream = stream_accept_next(listener);
         if (stream)
             break;
         *error = net_socket_wait(&listener->socket, deadline);
@@ -662,13 +459,13 @@ static int stream_getpeername(struct file *file, void *address)
 static void abort_now(struct stream *stream)
 {
     if (stream->pcb)
-        tcp_abort(detach(stream));
+        tcp_abort(stream_detach(stream));
 }
 
 static void stop_listening(struct stream *listener)
 {
     if (listener->pcb)
-        tcp_close(detach(listener));
+        tcp_close(stream_detach(listener));
     for (unsigned i = 0; i < 2; i++) {
         struct list *head = i ? &listener->queue : &listener->half_open;
 
@@ -715,7 +512,7 @@ static void close_connection(struct stream *stream)
     bool reset =
         stream->bytes > 0 || stream->pcb->refused_data ||
         (stream->socket.linger.l_onoff && stream->socket.linger.l_linger == 0);
-    struct tcp_pcb *pcb = detach(stream);
+    struct tcp_pcb *pcb = stream_detach(stream);
 
     if (reset && pcb->state != TIME_WAIT) {
         tcp_abort(pcb);
@@ -737,29 +534,9 @@ static void stream_release(struct file *file)
     else if (stream->pcb && stream->state == STREAM_CONNECTED)
         close_connection(stream);
     else if (stream->pcb)
-        tcp_close(detach(stream));
+        tcp_close(stream_detach(stream));
     stream_free(stream);
     net_leave();
-}
-
-/* An ICMP "unreachable" for a SYN of ours. Once connected, TCP goes on
- * trying, as RFC 1122 section 4.2.3.9 says. */
-void net_stream_unreachable(const ip_addr_t *local, uint16_t local_port,
-                            const ip_addr_t *remote, uint16_t remote_port,
-                            int error)
-{
-    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
-        struct stream *stream = pcb->callback_arg;
-
-        if (pcb->state != SYN_SENT || !stream ||
-            pcb->local_port != local_port || pcb->remote_port != remote_port ||
-            !ip_addr_cmp(&pcb->local_ip, local) ||
-            !ip_addr_cmp(&pcb->remote_ip, remote))
-            continue;
-        stream->socket.error = error;
-        tcp_abandon(pcb, 0);
-        return;
-    }
 }
 
 static const struct socket_ops stream_socket_ops = {
@@ -823,7 +600,9 @@ void stream_apply(struct net_socket *socket)
     pcb->keep_cnt = stream->keep_count;
     if (stream->segment_max && stream->segment_max < pcb->mss)
         pcb->mss = stream->segment_max;
-    pcb->poll = stream->user_timeout_ms ? on_poll : NULL;
+    pcb->poll = stream->user_timeout_ms || stream->state == STREAM_CONNECTING
+                    ? stream_on_poll
+                    : NULL;
     pcb->pollinterval = 1;
     if (stream->user_timeout_ms)
         stream->progress_ns = time_now_ns();

@@ -71,6 +71,23 @@ void stream_discard(struct stream *stream);
 void stream_note_ends(struct stream *stream);
 void stream_apply(struct net_socket *socket);
 
+/* Ties a pcb to its stream, and unties it: then no callback comes. */
+void stream_attach(struct stream *stream, struct tcp_pcb *pcb);
+struct tcp_pcb *stream_detach(struct stream *stream);
+/* The next connection, or with TCP_DEFER_ACCEPT the next that has data. */
+struct stream *stream_accept_next(struct stream *listener);
+/* Callbacks of lwIP. */
+err_t stream_on_connected(void *arg, struct tcp_pcb *pcb, err_t error);
+err_t stream_on_poll(void *arg, struct tcp_pcb *pcb);
+
+/* -- stream_connect.c -- */
+/* Port 0: one of our choice. */
+int stream_bind_to(struct stream *stream, const ip_addr_t *ip, uint16_t port);
+/* Makes :: "any type" to lwIP, unless IPV6_V6ONLY. */
+void stream_widen_any(const struct stream *stream, ip_addr_t *ip);
+int stream_bind(struct file *file, const void *address, unsigned size);
+int stream_connect(struct file *file, const void *address, unsigned size);
+
 /* -- stream_io.c -- */
 long stream_readv(struct file *file, const struct iovec *iov, int count,
                   off_t *offset);

@@ -346,17 +346,6 @@ long stream_recvmsg(struct file *file, struct msghdr *message, int flags)
                    total(message->msg_iov, message->msg_iovlen), flags);
 }
 
-static bool accept_ready(const struct stream *listener)
-{
-    list_for_each (item, &listener->queue) {
-        struct stream *stream = container_of(item, struct stream, node);
-
-        if (!listener->defer_accept || stream->first || stream->fin_received)
-            return true;
-    }
-    return false;
-}
-
 /* As Linux's tcp_poll. */
 uint32_t stream_poll(struct file *file, struct file_poller *poller)
 {
@@ -371,7 +360,7 @@ uint32_t stream_poll(struct file *file, struct file_poller *poller)
 
     file_poll_wait(poller, &socket->wait);
     if (stream->state == STREAM_LISTENING)
-        return accept_ready(stream) ? POLLIN | POLLRDNORM : 0;
+        return stream_accept_next(stream) ? POLLIN | POLLRDNORM : 0;
     if (socket->error)
         events |= POLLERR;
     if (closed)

@@ -18,12 +18,21 @@ _Static_assert(sizeof(struct virtio_ring_used) == 8, "section 2.4.8");
 _Static_assert((LIMIT_VIRTQUEUE_SIZE & (LIMIT_VIRTQUEUE_SIZE - 1)) == 0,
                "ring sizes are powers of two");
 
-/* Orders our earlier stores before our later loads, as seen by the device.
+/*
+ * Orders our earlier stores before our later loads, as seen by the device.
  * x86 keeps every other order by itself, but this one it does not keep, and
- * without it both sides can miss each other's last word and sleep for ever. */
+ * without it both sides can miss each other's last word and sleep for ever.
+ *
+ * The fence alone is not enough: before 8.1, QEMU's TCG leaves fences and lock
+ * prefixes out of what it makes for a machine of one processor, though the
+ * device runs beside it in another thread, and a queue stalls within seconds
+ * of load. Reading the time stamp makes TCG take a lock, which is a fence of
+ * the host's, and costs little where processors are real.
+ */
 static inline void barrier_full(void)
 {
     __sync_synchronize();
+    __asm__ volatile("rdtsc" ::: "eax", "edx", "memory");
 }
 
 /* Loads and stores stay in the order written: enough on x86 for the rest. */

@@ -48,4 +48,10 @@ __halvm_stub_of(long n)
     __halvm_cp(__scc(a), __scc(b), __scc(c), __scc(d), __scc(e), __scc(f),     \
                __halvm_stub_of(n), n)
 
+/* musl's are inline functions that were compiled above, before the cancellation
+ * points were ours. There is no socketcall on x86-64. */
+#undef __socketcall_cp
+#define __socketcall_cp(name, a, b, c, d, e, f)                                \
+    __syscall_cp6(SYS_##name, a, b, c, d, e, f)
+
 #endif

@@ -16,7 +16,7 @@
 #define MULTIBOOT2_MAGIC  0xe85250d6u
 #define MULTIBOOT2_SEARCH 32768 /* bytes: the header must begin in these */
 #define LOW_MEMORY        (640 * 1024ull) /* below the image, for the base */
-#define WORKING_MEMORY    (1 * MIB)
+#define WORKING_MEMORY    (MIB / 4)
 #define WORKING_MEMORY_HS (3 * MIB)
 
 static void read_notes(struct image *image, Elf *elf, const GElf_Phdr *header)

@@ -335,6 +335,25 @@ static bool canonical(uint64_t address)
     return (int64_t)(address << 16) >> 16 == (int64_t)address;
 }
 
+/* As Linux's restore_altstack: the alternate stack is again what it was when
+ * the signal came, unless the thread goes on there. */
+static void alternate_restore(struct signal_thread *signal,
+                              const stack_t *stack, uint64_t sp)
+{
+    unsigned flags = (unsigned)stack->ss_flags;
+
+    if (signal_on_alternate(signal, sp))
+        return;
+    if (flags & SS_DISABLE) {
+        signal->alt_base = signal->alt_size = 0;
+        signal->alt_flags = SS_DISABLE;
+        return;
+    }
+    signal->alt_base = (uint64_t)(uintptr_t)stack->ss_sp;
+    signal->alt_size = stack->ss_size;
+    signal->alt_flags = flags & SS_AUTODISARM_FLAG;
+}
+
 /* Called by arch_sigreturn_trampoline, without the monitor. */
 void core_sigreturn(const void *user_context) __attribute__((noreturn));
 void core_sigreturn(const void *user_context)
@@ -353,14 +372,7 @@ void core_sigreturn(const void *user_context)
     registers_restore(&thread->context.frame, &context.registers);
     thread->cancel_point = context.registers.__reserved1[KEPT_CANCEL_POINT];
     signal_mask_set(context.mask);
-    /* Only what SS_AUTODISARM switched off comes back; other changes that
-     * the handler made stay, but while it runs there it may make none. */
-    if (((unsigned)context.stack.ss_flags & SS_AUTODISARM_FLAG) &&
-        signal->alt_size == 0) {
-        signal->alt_base = (uint64_t)(uintptr_t)context.stack.ss_sp;
-        signal->alt_size = context.stack.ss_size;
-        signal->alt_flags = SS_AUTODISARM_FLAG;
-    }
+    alternate_restore(signal, &context.stack, context.registers.rsp);
     thread_continue();
 }
 

@@ -58,12 +58,13 @@ orElse :: a -> IO a -> IO a
 orElse fallback action =
   either (\e -> const fallback (e :: IOException)) id <$> try action
 
--- The lines "name: value" of a file; none if it is not there.
+-- The lines "name: value" or "name value" of a file; none if it is not there.
 pairs :: FilePath -> IO [(String, String)]
 pairs path = orElse [] $ do
   text <- readFile path
-  let found = [ (trim name, trim (drop 1 value))
-              | (name, value) <- map (break (== ':')) (lines text)
+  let found = [ (name, trim (dropWhile (== ':') value))
+              | line <- lines text
+              , let (name, value) = break (`elem` ": \t") line
               , not (null value) ]
   length text `seq` pure found
 

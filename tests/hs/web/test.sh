@@ -79,7 +79,7 @@ code /status.json 200
 grep -q '"git_hash": "test"' $work/body || fail "no git hash in the status"
 case $ON in
 linux) want='"base": "linux"' ;;
-*) want='"memory": {"' ;;
+*) want='"base": "hw"' ;;
 esac
 grep -q "$want" $work/body || fail "status says $(cat $work/body)"
 code / 200 -I

@@ -49,16 +49,19 @@ $(FETCHED) &:
 # -- libc: musl, unmodified, behind our headers -------------------------------
 
 MUSL_CC := $(CC) -I$(TOP)/libc/include -I$(TOP)/include $(MAP)
-MUSL_CFLAGS := -O2 -g -fno-pie -fno-stack-protector
+# musl's own choice of -Os and -O3 stands (its configure, --enable-optimize).
+MUSL_CFLAGS := -g -fno-pie -fno-stack-protector
 # Objects of musl whose place ours take (libc/).
 MUSL_LEFT_OUT := src/thread/x86_64/clone.o src/process/x86_64/vfork.o \
 	src/thread/x86_64/__set_thread_area.o \
 	src/thread/x86_64/__unmapself.o src/thread/__syscall_cp.o \
 	src/malloc/free.o src/malloc/calloc.o \
 	src/string/x86_64/memcpy.o src/string/x86_64/memmove.o \
-	src/string/x86_64/memset.o src/env/__libc_start_main.o
+	src/string/x86_64/memset.o src/env/__libc_start_main.o \
+	src/network/resolvconf.o
 LIBC_SRC := $(wildcard libc/*.c libc/*.S)
-LIBC_OBJ := $(LIBC_SRC:%=$(B)/obj/%.o) $(B)/obj/libc/libc_start_main.o
+LIBC_OBJ := $(LIBC_SRC:%=$(B)/obj/%.o) $(B)/obj/libc/libc_start_main.o \
+	$(B)/obj/libc/musl_resolvconf.o
 MUSL_INCLUDES = -I$(TOP)/libc/include -Iinclude -I. -I$(MUSL)/arch/x86_64 \
 	-I$(MUSL)/arch/generic -I$(B)/musl/obj/src/internal \
 	-I$(MUSL)/src/include -I$(MUSL)/src/internal \
@@ -92,6 +95,12 @@ $(B)/obj/libc/libc_start_main.o: $(B)/musl/built
 		--redefine-sym __halvm_sys_poll=__halvm_sys_poll_at_start \
 		$(B)/musl/obj/src/env/__libc_start_main.o $@
 
+# Called by libc/resolvconf.c.
+$(B)/obj/libc/musl_resolvconf.o: $(B)/musl/built
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-sym __get_resolv_conf=__musl_get_resolv_conf \
+		$(B)/musl/obj/src/network/resolvconf.o $@
+
 $(B)/lib/halvm/lib/libc.a: $(B)/musl/built $(LIBC_OBJ)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@
@@ -118,13 +127,25 @@ CORE_CFLAGS := -std=c11 -O2 -g $(MAP) -nostdinc -isystem $(GCC_INCLUDE) \
 $(B)/obj/core/%.o $(B)/obj/gate/%.o $(B)/obj/arch/%.o $(B)/obj/base/%.o \
 $(B)/obj/drivers/%.o: CFLAGS_HERE = $(CORE_CFLAGS) $(WARN)
 
+# What runs once, at boot or when something is wrong, is built for size.
+COLD_OBJ := $(patsubst %,$(B)/obj/%.c.o,$(basename $(wildcard drivers/acpi/*.c \
+	drivers/pci/*.c base/hw/crash.c base/hw/exit.c core/random/*.c) \
+	$(addprefix drivers/virtio/,blk.c console.c device.c mmio.c pci.c rng.c) \
+	$(addprefix base/hw/,console.c cpu.c devices.c direct.c entropy.c \
+		machine.c option.c) \
+	$(addprefix core/,log.c main.c options.c mem/account.c mem/map_file.c \
+		mem/advise.c mem/protect.c mem/region.c mem/remap.c \
+		signal/action.c signal/calls.c signal/fault.c \
+		signal/signalfd.c)))
+$(COLD_OBJ): CFLAGS_HERE += -Os
+
 -include third_party/lwip/lwip.mk
 LWIP_OBJ := $(patsubst %.c,$(B)/obj/lwip/%.o,$(LWIP_FILES))
 $(B)/obj/core/net/%.o: CFLAGS_HERE += -Ithird_party/lwip -I$(LWIP)/src/include
 $(B)/obj/lwip/%.o: $(LWIP)/%.c | $(B)/musl/built
 	@mkdir -p $(@D)
 	@echo "  CC $@"
-	$(Q)$(CC) $(CORE_CFLAGS) -Wall -Wno-address -Dmem_init=lwip_mem_init \
+	$(Q)$(CC) $(CORE_CFLAGS) -Wall -Wno-address \
 		-Ithird_party/lwip \
 		-I$(LWIP)/src/include -MMD -MP -c -o $@ $<
 
@@ -150,7 +171,7 @@ $(B)/obj/string.a: $(B)/musl/built
 		-name '*.o' | sort | xargs $(AR) rcsD $(TOP)/$@
 
 $(B)/obj/halvm.o: $(CORE_OBJ) $(LWIP_OBJ) $(B)/obj/string.a
-	$(Q)$(LD) -r -o $@.all $^
+	$(Q)$(LD) -r --unique -o $@.all $^
 	$(Q)objcopy --wildcard -G '__halvm_*' -G 'halvm_*' $@.all $@
 
 $(B)/lib/halvm/lib/libhalvm.a: $(B)/obj/halvm.o $(B)/obj/gate/dispatch.c.o

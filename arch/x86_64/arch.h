@@ -85,8 +85,7 @@ static inline uint64_t arch_tsc(void)
     return (uint64_t)high << 32 | low;
 }
 
-static inline void arch_cpuid(uint32_t leaf, uint32_t subleaf,
-                              uint32_t out[4])
+static inline void arch_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
     __asm__ volatile("cpuid"
                      : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])

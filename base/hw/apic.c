@@ -8,10 +8,10 @@
 #include "drivers/acpi/acpi.h"
 #include "parts.h"
 
-#define MSR_APIC_BASE        0x1b
-#define APIC_BASE_ENABLE     (1u << 11)
-#define APIC_BASE_X2APIC     (1u << 10)
-#define MSR_X2APIC           0x800
+#define MSR_APIC_BASE    0x1b
+#define APIC_BASE_ENABLE (1u << 11)
+#define APIC_BASE_X2APIC (1u << 10)
+#define MSR_X2APIC       0x800
 
 /* Offsets in memory; a sixteenth of them is the MSR's. */
 enum apic_register {
@@ -35,14 +35,14 @@ enum apic_register {
 #define PIC_MASTER_DATA 0x21
 #define PIC_SLAVE_DATA  0xa1
 
-#define IOAPIC_DEFAULT       0xfec00000
-#define IOAPICS_MAX          8
-#define IOAPIC_SELECT        (0x00 / 4)
-#define IOAPIC_WINDOW        (0x10 / 4)
-#define IOAPIC_VERSION       1
-#define IOAPIC_ROUTE         0x10
-#define IOAPIC_ACTIVE_LOW    (1u << 13)
-#define IOAPIC_LEVEL         (1u << 15)
+#define IOAPIC_DEFAULT    0xfec00000
+#define IOAPICS_MAX       8
+#define IOAPIC_SELECT     (0x00 / 4)
+#define IOAPIC_WINDOW     (0x10 / 4)
+#define IOAPIC_VERSION    1
+#define IOAPIC_ROUTE      0x10
+#define IOAPIC_ACTIVE_LOW (1u << 13)
+#define IOAPIC_LEVEL      (1u << 15)
 
 static volatile uint32_t *registers; /* NULL: x2APIC */
 

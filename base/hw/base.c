@@ -43,6 +43,7 @@ void hw_boot(unsigned loader, uint64_t info)
     hw_memory_init();
     hw_apic_init();
     hw_clock_init();
+    hw_console_devices();
     hw_interrupts_on();
     core_main(&hw_base, &hw_info);
 }

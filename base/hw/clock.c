@@ -5,9 +5,9 @@
  *
  * Time is the TSC, scaled. How fast it goes is asked, in this order, of
  * kvmclock, the hypervisor's frequency leaf, CPUID's frequency leaves; only
- * then is it measured, for at most a millisecond, against the local APIC's timer
- * (1 GHz in QEMU and KVM) or the PIT. The reading functions may be called from
- * anywhere.
+ * then is it measured, for at most a millisecond, against the local APIC's
+ * timer (1 GHz in QEMU and KVM) or the PIT. The reading functions may be called
+ * from anywhere.
  *
  * kvmclock: Linux's Documentation/virt/kvm/x86/{msr,cpuid}.rst. A hypervisor
  * changes its page at any time, hence the version that is odd meanwhile.

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The console of base hw: the first serial port.
+ * The console of base hw: the first serial port, else virtio's.
  *
- * Written by core and by crash reports, in any context. Input comes by
+ * Written by core and by crash reports, in any context. Serial input comes by
  * interrupt where there is an I/O APIC; core also looks when it is told to.
  */
 #include <stdarg.h>
 
 #include "drivers/serial/serial.h"
+#include "drivers/virtio/virtio.h"
 #include "parts.h"
 
-static bool present;
+static bool present;       /* the serial port */
+static bool devices_known; /* from when on a virtio device can be used */
 
 void hw_console_init(void)
 {
@@ -24,6 +26,11 @@ static void input_interrupt(void *argument)
     hw_ready(BASE_READY_CONSOLE);
 }
 
+void hw_console_devices(void)
+{
+    devices_known = true;
+}
+
 void hw_console_input_init(void)
 {
     if (present && hw_irq_line(SERIAL_COM1_GSI, false, false, input_interrupt,
@@ -35,6 +42,8 @@ void hw_console_write(const void *data, size_t size)
 {
     if (present)
         serial_write(SERIAL_COM1, data, size);
+    else if (devices_known)
+        virtio_console_write(data, size);
 }
 
 size_t hw_console_read(void *data, size_t size)
@@ -42,7 +51,7 @@ size_t hw_console_read(void *data, size_t size)
     size_t count = 0;
 
     if (!present)
-        return 0;
+        return virtio_console_read(data, size);
     count = serial_read(SERIAL_COM1, data, size);
     /* A byte that comes between reading and this raises the line at once. */
     serial_interrupt(SERIAL_COM1, true);

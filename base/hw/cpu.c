@@ -7,18 +7,18 @@
  */
 #include "parts.h"
 
-#define CR4_OSFXSR     (1ull << 9)
-#define CR4_FSGSBASE   (1ull << 16)
-#define CR4_OSXSAVE    (1ull << 18)
-#define XCR0_WANTED    0xe7 /* x87, SSE, AVX, AVX-512; never AMX */
-#define XCR0_AVX       0x06 /* SSE and AVX; AVX-512 needs both */
-#define XCR0_AVX512    0xe0
-#define MSR_FS_BASE    0xc0000100
-#define MSR_STAR       0xc0000081
-#define MSR_LSTAR      0xc0000082
-#define MSR_FMASK      0xc0000084
-#define RFLAGS_DF      0x400
-#define RFLAGS_TF      0x100
+#define CR4_OSFXSR   (1ull << 9)
+#define CR4_FSGSBASE (1ull << 16)
+#define CR4_OSXSAVE  (1ull << 18)
+#define XCR0_WANTED  0xe7 /* x87, SSE, AVX, AVX-512; never AMX */
+#define XCR0_AVX     0x06 /* SSE and AVX; AVX-512 needs both */
+#define XCR0_AVX512  0xe0
+#define MSR_FS_BASE  0xc0000100
+#define MSR_STAR     0xc0000081
+#define MSR_LSTAR    0xc0000082
+#define MSR_FMASK    0xc0000084
+#define RFLAGS_DF    0x400
+#define RFLAGS_TF    0x100
 
 #define GATE_INTERRUPT 0x8e00ull
 
@@ -65,8 +65,8 @@ static void vectors_init(void)
     struct {
         uint16_t limit;
         uint64_t base;
-    } __attribute__((packed)) pointer = {sizeof(vectors) - 1,
-                                         (uint64_t)vectors};
+    } __attribute__((packed))
+    pointer = {sizeof(vectors) - 1, (uint64_t)vectors};
     unsigned i;
 
     for (i = 0; i < HW_VECTORS; i++) {

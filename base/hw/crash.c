@@ -31,8 +31,7 @@ static bool is_return_address(uint64_t value)
     if (code[-5] == 0xe8)
         return true;
     for (size = 2; size <= 7; size++)
-        if (code[-(int)size] == 0xff &&
-            (code[1 - (int)size] & 0x38) == 0x10)
+        if (code[-(int)size] == 0xff && (code[1 - (int)size] & 0x38) == 0x10)
             return true;
     return false;
 }

@@ -23,7 +23,7 @@
 extern const struct base hw_base;
 extern struct base_info hw_info;
 
-/* -- physical memory (mem.c) -- */
+/* -- physical memory (memory.c, direct.c) -- */
 
 /* The direct map's address of a physical one. */
 static inline void *hw_physical(uint64_t physical)
@@ -37,8 +37,9 @@ uint64_t hw_physical_of(const void *address);
  * direct map; NULL if there are none. Accounted as tables. */
 void *hw_pages_get(size_t count);
 void hw_pages_put(void *pages, size_t count);
-/* Device registers, uncached. Never fails but for want of page tables, which
- * ends the machine (boot only). */
+/* Device registers, uncached; and firmware's tables: what the direct map has
+ * already is returned as it is there. Never fails but for want of page tables,
+ * which ends the machine. */
 volatile void *hw_mmio_map(uint64_t physical, size_t size);
 
 /* -- interrupts (interrupt.c) -- */
@@ -52,19 +53,16 @@ enum base_status hw_irq_message(void (*handler)(void *), void *argument,
 /* From a handler: something is ready (enum base_ready). */
 void hw_ready(uint32_t ready);
 
-/* -- devices found at boot (boot.c, drivers/) -- */
+/* -- what the loader said (machine.c, option.c) -- */
 
-/* From ACPI, or 0: see drivers/acpi. */
 struct hw_platform {
-    uint64_t acpi_rsdp;
-    uint64_t ioapic_address;
-    uint32_t ioapic_gsi_base;
-    bool has_pci;
+    uint64_t acpi_rsdp; /* from the loader, or 0: then it is searched for */
 };
 extern struct hw_platform hw_platform;
 
-/* Written once at boot: hw_options.x from "halvm.x=" of the command line. */
-const char *hw_option(const char *name); /* value, or NULL */
+/* The value of "halvm.NAME=" on the command line, or NULL. It stays until the
+ * next call. */
+const char *hw_option(const char *name);
 
 /* -- what base.h says of devices (devices.c, net.c, blk.c) -- */
 

@@ -24,11 +24,13 @@ enum exception {
 };
 
 static const char *const exception_names[] = {
-    "division error", "debug trap", "non-maskable interrupt", "breakpoint",
-    "overflow", "bound range", "invalid instruction", "no FPU", "double fault",
-    "exception 9", "invalid TSS", "missing segment", "stack fault",
-    "protection fault", "page fault", "exception 15", "x87 exception",
-    "alignment fault", "machine check", "SIMD exception"};
+    "division error",      "debug trap",       "non-maskable interrupt",
+    "breakpoint",          "overflow",         "bound range",
+    "invalid instruction", "no FPU",           "double fault",
+    "exception 9",         "invalid TSS",      "missing segment",
+    "stack fault",         "protection fault", "page fault",
+    "exception 15",        "x87 exception",    "alignment fault",
+    "machine check",       "SIMD exception"};
 #define EXCEPTION_NAMES (sizeof(exception_names) / sizeof(exception_names[0]))
 
 /* Bits of a page fault's error code. */
@@ -74,8 +76,8 @@ uint32_t hw_ready_take(void)
     return ready;
 }
 
-static void vector_join(unsigned index, void (*handler)(void *),
-                        void *argument, uint32_t gsi)
+static void vector_join(unsigned index, void (*handler)(void *), void *argument,
+                        uint32_t gsi)
 {
     struct line *line = &lines[line_count];
 

@@ -143,8 +143,8 @@ static void pvh_read(uint64_t physical)
     hw_platform.acpi_rsdp = info->rsdp;
     if (info->command_line != 0)
         command_line_set(info->command_line);
-    memory = hw_boot_map(info->memory_map,
-                         info->memory_map_count * sizeof(*memory));
+    memory =
+        hw_boot_map(info->memory_map, info->memory_map_count * sizeof(*memory));
     for (i = 0; i < info->memory_map_count; i++)
         if (memory[i].type == MEMORY_RAM)
             ram_add(memory[i].address, memory[i].size);

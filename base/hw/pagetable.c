@@ -327,8 +327,8 @@ static void piece_map(uint64_t at, uint64_t stop, uint64_t bits)
     }
     if (old != 0 && !is_table(old)) {
         if (whole) {
-            *entry = entry_finish(
-                (old & (PTE_ADDRESS | PTE_FRAME)) | bits | PTE_LARGE);
+            *entry = entry_finish((old & (PTE_ADDRESS | PTE_FRAME)) | bits |
+                                  PTE_LARGE);
             flush_note(at, old);
             return;
         }

@@ -8,9 +8,9 @@
 #include "boot.h"
 #include "hw.h"
 
-#define HW_PAGE    4096ull
-#define HW_LARGE   (1ull << 21) /* a page of the second level */
-#define HW_FRAMES_LARGE 512u    /* frames in it */
+#define HW_PAGE         4096ull
+#define HW_LARGE        (1ull << 21) /* a page of the second level */
+#define HW_FRAMES_LARGE 512u         /* frames in it */
 
 #define HW_NEVER UINT64_MAX
 
@@ -42,7 +42,7 @@ struct hw_machine {
     unsigned ram_count;
     struct hw_range taken[HW_TAKEN_RANGES]; /* ascending after ..._sort */
     unsigned taken_count;
-    uint64_t carved; /* pages that hw_machine_carve() took */
+    uint64_t carved;        /* pages that hw_machine_carve() took */
     struct hw_range initrd; /* bytes, not pages; empty if none */
 };
 extern struct hw_machine hw_machine;
@@ -104,10 +104,7 @@ static inline unsigned hw_index(uint64_t address, unsigned level)
 static inline void hw_page_zero(void *page)
 {
     size_t count = HW_PAGE / 8;
-    __asm__ volatile("rep stosq"
-                     : "+D"(page), "+c"(count)
-                     : "a"(0)
-                     : "memory");
+    __asm__ volatile("rep stosq" : "+D"(page), "+c"(count) : "a"(0) : "memory");
 }
 static inline void hw_tlb_flush(void)
 {
@@ -217,8 +214,7 @@ void hw_apic_timer_start(uint32_t count);
 uint32_t hw_apic_timer_read(void);
 /* Points the timer's interrupt at HW_VECTOR_TIMER, or masks it. */
 void hw_apic_timer_mode(bool enabled, bool tsc_deadline);
-bool hw_ioapic_route(unsigned gsi, uint8_t vector, bool level,
-                     bool active_low);
+bool hw_ioapic_route(unsigned gsi, uint8_t vector, bool level, bool active_low);
 
 extern struct base_upcall hw_upcall;
 extern bool hw_upcall_known;
@@ -247,6 +243,8 @@ void hw_clock_alarm(uint64_t deadline_ns, uint64_t now_ns);
 /* -- console, entropy, the end (console.c, entropy.c, crash.c, exit.c) -- */
 
 void hw_console_init(void);
+/* Memory and interrupts work: without a serial port, look for virtio's. */
+void hw_console_devices(void);
 void hw_console_input_init(void);
 void hw_console_write(const void *data, size_t size);
 size_t hw_console_read(void *data, size_t size);

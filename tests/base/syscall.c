@@ -36,12 +36,12 @@ static bool call(void)
                      "fstp %%st(0); movq %%xmm7, %[vector];"
                      "mov -96(%%rsp), %[zone]; 1:"
                      : "+a"(result), "+D"(a), "+S"(b), "+d"(c), "+r"(r10),
-                       "+r"(r8), "+r"(r9), [vector] "=&r"(vector),
-                       [zone] "=&r"(zone)
+                       "+r"(r8),
+                       "+r"(r9), [vector] "=&r"(vector), [zone] "=&r"(zone)
                      : [word] "r"(word)
                      : "rcx", "r11", "memory", "cc");
-    return result == -77 && a == 1 && b == 2 && c == 3 && r10 == 4 &&
-           r8 == 5 && r9 == 6 && vector == word && zone == word;
+    return result == -77 && a == 1 && b == 2 && c == 3 && r10 == 4 && r8 == 5 &&
+           r9 == 6 && vector == word && zone == word;
 }
 
 void test_main(void)

@@ -234,3 +234,33 @@ docs/syscalls.md: $(B)/generate/syscalls-doc
 	$< >$@
 
 -include tests/unit/unit.mk
+
+# -- examples, and the targets that people use ---------------------------------
+
+E := $(B)/examples
+GIT_HASH := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+READY := $(LIBS:%=$(B)/lib/halvm/lib/%)
+
+.PHONY: examples demo check
+examples: $(E)/hello $(E)/httpd $(E)/Hello $(E)/web
+
+$(E)/%: examples/%.c $(READY) | all
+	@mkdir -p $(@D)
+	$(Q)$(B)/bin/halvm-cc -O2 -o $@ $<
+$(E)/Hello: examples/Hello.hs $(READY) | all
+	@mkdir -p $(@D)
+	$(Q)$(B)/bin/halvm-ghc -v0 -O -outputdir $@.obj -o $@ $<
+$(E)/web: $(wildcard examples/web/*.hs) $(READY) | all
+	@mkdir -p $(@D)
+	@echo "  GHC $@ (half a minute)"
+	$(Q)$(B)/bin/halvm-ghc -v0 -O -threaded -iexamples/web \
+		'-optP-DGIT_HASH="$(GIT_HASH)"' -outputdir $@.obj -o $@ \
+		examples/web/Main.hs
+
+demo: examples
+	sh examples/demo.sh
+
+check: all examples
+	tests/check
+
+-include bench/bench.mk

@@ -296,6 +296,22 @@ static uint64_t map_cost(uint64_t start, uint64_t end)
     return cost;
 }
 
+/* Promises pages of a table that has none yet: the usual case, and a large
+ * one. */
+static void table_fill(uint64_t *entry, uint64_t at, uint64_t stop,
+                       uint64_t bits)
+{
+    uint64_t *page = &hw_table(*entry)[hw_index(at, 1)];
+    size_t added = (stop - at) / HW_PAGE, count = added;
+
+    __asm__ volatile("rep stosq"
+                     : "+D"(page), "+c"(count)
+                     : "a"(bits)
+                     : "memory");
+    *entry += added * PTE_COUNT_ONE;
+    hw_accounts.promised += added;
+}
+
 static void table_map(uint64_t *entry, uint64_t at, uint64_t stop,
                       uint64_t bits)
 {
@@ -338,6 +354,8 @@ static void piece_map(uint64_t at, uint64_t stop, uint64_t bits)
         flush_note(at, old);
     } else if (old == 0) {
         *entry = hw_table_get() | PTE_PRESENT | PTE_WRITE;
+        table_fill(entry, at, stop, bits);
+        return;
     }
     table_map(entry, at, stop, bits);
 }

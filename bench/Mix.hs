@@ -43,7 +43,7 @@ measure name action = do
 main :: IO ()
 main = do
   start <- ticks
-  measure "queens" (evaluate (queens 9))
+  measure "queens" (evaluate (queens 11))
   measure "map" (evaluate (M.foldl' (+) 0 (build 200000)))
   measure "gc" (collect 10)
   end <- ticks

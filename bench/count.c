@@ -3,7 +3,7 @@
  * A plugin of QEMU's TCG that counts guest instructions into a file that
  * others map and read while the guest runs (bench/load.c):
  *
- *     -plugin build/bench/count.so,file=FILE[,addresses=on]
+ *     -plugin build/bench/count.so,out=FILE[,addresses=on]
  *
  * FILE holds 64-bit counts: [0] is that of all instructions, and with
  * addresses=on [1 + A] that of the instruction at address A, A below 32 MiB,
@@ -63,8 +63,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc,
     int fd = -1;
 
     for (int i = 0; i < argc; i++) {
-        if (!strncmp(argv[i], "file=", 5))
-            fd = open(argv[i] + 5, O_RDWR | O_CREAT | O_TRUNC, 0666);
+        if (!strncmp(argv[i], "out=", 4))
+            fd = open(argv[i] + 4, O_RDWR | O_CREAT | O_TRUNC, 0666);
         addresses |= !strcmp(argv[i], "addresses=on");
     }
     size = addresses ? (ADDRESS_MAX + 1) * sizeof(*counts) : 4096;

@@ -12,7 +12,6 @@
  * with glibc and starts it as a process, as a unikernel and as Linux's /init.
  */
 #define _GNU_SOURCE
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
@@ -22,6 +21,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+/* musl has no header for these: see futex(2). */
+enum { FUTEX_WAIT_PRIVATE = 0 | 128, FUTEX_WAKE_PRIVATE = 1 | 128 };
 
 static int count = 10; /* operations a round */
 

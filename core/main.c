@@ -70,9 +70,8 @@ static uint64_t main_stack_map(void)
                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     long low = guard + LIMIT_PAGE_SIZE;
 
-    if (guard < 0 ||
-        mem_map_anonymous((uint64_t)low, size,
-                          BASE_PROT_READ | BASE_PROT_WRITE) < 0)
+    if (guard < 0 || mem_map_anonymous((uint64_t)low, size,
+                                       BASE_PROT_READ | BASE_PROT_WRITE) < 0)
         fail_start("not enough memory to start",
                    "no room for the main thread's stack",
                    "give the machine more memory (halvm run -m)");

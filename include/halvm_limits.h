@@ -41,7 +41,7 @@
 #define LIMIT_PIPE_SIZE        65536 /* bytes; one writer's atomic unit is 4096 */
 #define LIMIT_EPOLL_NESTING    4
 #define LIMIT_MQUEUES          256
-#define LIMIT_SEMAPHORE_SETS 512 /* a page of pointers */
+#define LIMIT_SEMAPHORE_SETS   512 /* a page of pointers */
 #define LIMIT_SEMAPHORES       32000
 
 /* -- network (core/net) -- */

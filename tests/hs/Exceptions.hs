@@ -47,7 +47,7 @@ pureOnes = do
   let note c = modifyIORef order (c :)
   _ <- try ((note 'a' >> throwIO (Mine 1) >> note 'b') `finally` note 'c'
               `onException` note 'd') :: IO (Either Mine ())
-  readIORef order >>= equal "order" "dca" 
+  readIORef order >>= equal "order" "dca"
   -- Laziness: nothing is thrown where nobody looks.
   length [undefined, undefined :: Int] `equal'` 2
   where

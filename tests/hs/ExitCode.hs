@@ -19,5 +19,5 @@ main = do
   case caught of
     Left (ExitFailure 3) -> pure ()
     _ -> exitWith (ExitFailure 1)
-  putStr "this is buffered" 
+  putStr "this is buffered"
   (exitWith (ExitFailure 47)) `finally` hPutStrLn stderr "finalizers run"

@@ -14,13 +14,13 @@
 #include <stdint.h>
 
 /* -- environment -- */
-#define NO_SYS               1
-#define SYS_LIGHTWEIGHT_PROT 0
-#define LWIP_SOCKET          0
-#define LWIP_NETCONN         0
-#define LWIP_TIMERS          1
-#define LWIP_TIMERS_CUSTOM   1
-#define LWIP_STATS           0
+#define NO_SYS                                1
+#define SYS_LIGHTWEIGHT_PROT                  0
+#define LWIP_SOCKET                           0
+#define LWIP_NETCONN                          0
+#define LWIP_TIMERS                           1
+#define LWIP_TIMERS_CUSTOM                    1
+#define LWIP_STATS                            0
 #define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS 1
 
 /* -- memory -- */
@@ -59,38 +59,38 @@
 #define LWIP_NETIF_LOOPBACK           1
 /* Loopback is emptied after every operation (net_leave), so it needs no bound
  * of its own; a drop there would cost a retransmission. */
-#define LWIP_LOOPBACK_MAX_PBUFS       0
-#define LWIP_CHECKSUM_CTRL_PER_NETIF  1
+#define LWIP_LOOPBACK_MAX_PBUFS      0
+#define LWIP_CHECKSUM_CTRL_PER_NETIF 1
 
 /* -- IP -- */
-#define LWIP_IPV4                  1
-#define LWIP_IPV6                  1
-#define IP_FORWARD                 0
-#define IP_REASSEMBLY              1
-#define IP_REASS_MAX_PBUFS         192
-#define IP_FRAG                    1
-#define IP_SOF_BROADCAST           1
-#define IP_SOF_BROADCAST_RECV      0
-#define LWIP_ICMP                  1
-#define LWIP_BROADCAST_PING        0
-#define LWIP_MULTICAST_PING        0
-#define LWIP_RAW                   1
-#define LWIP_IGMP                  1
-#define LWIP_MULTICAST_TX_OPTIONS  1
-#define LWIP_IPV6_NUM_ADDRESSES    4
-#define LWIP_IPV6_AUTOCONFIG       1
-#define LWIP_IPV6_MLD              1
-#define LWIP_IPV6_FRAG             1
-#define LWIP_IPV6_REASS            1
-#define IPV6_FRAG_COPYHEADER       1 /* pointers have 64 bits */
-#define LWIP_IPV6_SCOPES           1
-#define LWIP_IPV6_DHCP6            0
-#define LWIP_ICMP6                 1
-#define LWIP_ND6_NUM_NEIGHBORS     32
-#define LWIP_ND6_NUM_DESTINATIONS  64
-#define LWIP_ND6_NUM_PREFIXES      5
-#define LWIP_ND6_NUM_ROUTERS       3
-#define LWIP_ND6_QUEUEING          1
+#define LWIP_IPV4                      1
+#define LWIP_IPV6                      1
+#define IP_FORWARD                     0
+#define IP_REASSEMBLY                  1
+#define IP_REASS_MAX_PBUFS             192
+#define IP_FRAG                        1
+#define IP_SOF_BROADCAST               1
+#define IP_SOF_BROADCAST_RECV          0
+#define LWIP_ICMP                      1
+#define LWIP_BROADCAST_PING            0
+#define LWIP_MULTICAST_PING            0
+#define LWIP_RAW                       1
+#define LWIP_IGMP                      1
+#define LWIP_MULTICAST_TX_OPTIONS      1
+#define LWIP_IPV6_NUM_ADDRESSES        4
+#define LWIP_IPV6_AUTOCONFIG           1
+#define LWIP_IPV6_MLD                  1
+#define LWIP_IPV6_FRAG                 1
+#define LWIP_IPV6_REASS                1
+#define IPV6_FRAG_COPYHEADER           1 /* pointers have 64 bits */
+#define LWIP_IPV6_SCOPES               1
+#define LWIP_IPV6_DHCP6                0
+#define LWIP_ICMP6                     1
+#define LWIP_ND6_NUM_NEIGHBORS         32
+#define LWIP_ND6_NUM_DESTINATIONS      64
+#define LWIP_ND6_NUM_PREFIXES          5
+#define LWIP_ND6_NUM_ROUTERS           3
+#define LWIP_ND6_QUEUEING              1
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 3
 
 /* -- configuration by the network --
@@ -113,41 +113,42 @@
 
 /* -- TCP -- */
 extern uint32_t net_tcp_window; /* bytes, each way */
-#define LWIP_TCP                       1
-#define TCP_MSS                        1460
-#define TCP_WND                        net_tcp_window
-#define TCP_SND_BUF                    net_tcp_window
-#define TCP_SND_QUEUELEN               4096
-#define TCP_WND_UPDATE_THRESHOLD       LWIP_MIN((TCP_WND / 4), (TCP_MSS * 16))
-#define LWIP_WND_SCALE                 1
-#define TCP_RCV_SCALE                  3
-#define LWIP_TCP_SACK_OUT              1
-#define LWIP_TCP_MAX_SACK_NUM          4
-#define LWIP_TCP_TIMESTAMPS            1
-#define LWIP_TCP_KEEPALIVE             1
-#define TCP_QUEUE_OOSEQ                1
-#define TCP_OOSEQ_MAX_PBUFS            128
-#define TCP_OVERSIZE                   TCP_MSS
+#define LWIP_TCP                 1
+#define TCP_MSS                  1460
+#define TCP_WND                  net_tcp_window
+#define TCP_SND_BUF              net_tcp_window
+#define TCP_SND_QUEUELEN         4096
+#define TCP_WND_UPDATE_THRESHOLD LWIP_MIN((TCP_WND / 4), (TCP_MSS * 16))
+#define LWIP_WND_SCALE           1
+#define TCP_RCV_SCALE            3
+#define LWIP_TCP_SACK_OUT        1
+#define LWIP_TCP_MAX_SACK_NUM    4
+#define LWIP_TCP_TIMESTAMPS      1
+#define LWIP_TCP_KEEPALIVE       1
+#define TCP_QUEUE_OOSEQ          1
+#define TCP_OOSEQ_MAX_PBUFS      128
+#define TCP_OVERSIZE             TCP_MSS
 /* The backlog is ours (core/net/stream.c): lwIP's counts half-open
  * connections in eight bits and stops at the first flood. */
-#define TCP_LISTEN_BACKLOG             0
-#define LWIP_TCP_PCB_NUM_EXT_ARGS      1
+#define TCP_LISTEN_BACKLOG        0
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 1
 /* Delayed acknowledgements leave after 40 to 80 ms, and retransmission is
  * timed in steps of 80 ms (lwIP's default of 500 ms is from slower days). */
-#define TCP_TMR_INTERVAL               40
-#define TCP_MAXRTX                     12
-#define TCP_SYNMAXRTX                  6
+#define TCP_TMR_INTERVAL 40
+#define TCP_MAXRTX       12
+#define TCP_SYNMAXRTX    6
 /* lwIP also ends a connection in LAST_ACK after 2 MSL of silence, so this is
  * long; core/net/timers.c ends TIME_WAIT sooner. */
-#define TCP_MSL                        10000
-#define TCP_DEFAULT_LISTEN_BACKLOG     128
+#define TCP_MSL                    10000
+#define TCP_DEFAULT_LISTEN_BACKLOG 128
 
 /* Ephemeral ports as Linux's; picked at random in core/net/address.c. */
 #define TCP_LOCAL_PORT_RANGE_START 32768
 #define TCP_LOCAL_PORT_RANGE_END   60999
 #define TCP_ENSURE_LOCAL_PORT_RANGE(port)                                      \
     ((u16_t)(TCP_LOCAL_PORT_RANGE_START +                                      \
-             (port) % (TCP_LOCAL_PORT_RANGE_END - TCP_LOCAL_PORT_RANGE_START)))
+             (port) %                                                          \
+                 (TCP_LOCAL_PORT_RANGE_END - TCP_LOCAL_PORT_RANGE_START)))
 
 /* -- hooks -- */
 #define LWIP_HOOK_FILENAME "arch/hooks.h"

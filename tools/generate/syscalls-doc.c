@@ -36,7 +36,10 @@ static void section(const char *state, const char *title, const char *words)
     }
     for (size_t i = 0, n = 0; i < ROW_COUNT; i++)
         if (strcmp(rows[i].state, state) == 0)
-            printf("%s`%s`", n++ == 0 ? "" : n % 8 == 1 ? ",\n" : ", ",
+            printf("%s`%s`",
+                   n++ == 0     ? ""
+                   : n % 8 == 1 ? ",\n"
+                                : ", ",
                    rows[i].name);
     printf("\n");
 }

@@ -115,7 +115,7 @@ CORE_SRC := $(sort $(wildcard core/*.c core/*/*.c gate/*.c gate/*.S \
 	arch/x86_64/*.c arch/x86_64/*.S base/hw/*.c base/hw/*.S \
 	base/linux/*.c drivers/*/*.c))
 # Linked by themselves: see their first lines.
-ALONE_SRC := gate/dispatch.c base/hw/note.S
+ALONE_SRC := gate/dispatch.c gate/raw.c base/hw/note.S
 CORE_OBJ := $(patsubst %,$(B)/obj/%.o,$(filter-out $(ALONE_SRC),$(CORE_SRC)))
 GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
 CORE_CFLAGS := -std=c11 -O2 -g $(MAP) -nostdinc -isystem $(GCC_INCLUDE) \
@@ -174,7 +174,8 @@ $(B)/obj/halvm.o: $(CORE_OBJ) $(LWIP_OBJ) $(B)/obj/string.a
 	$(Q)$(LD) -r --unique -o $@.all $^
 	$(Q)objcopy --wildcard -G '__halvm_*' -G 'halvm_*' $@.all $@
 
-$(B)/lib/halvm/lib/libhalvm.a: $(B)/obj/halvm.o $(B)/obj/gate/dispatch.c.o
+$(B)/lib/halvm/lib/libhalvm.a: $(B)/obj/halvm.o $(B)/obj/gate/dispatch.c.o \
+		$(B)/obj/gate/raw.c.o
 	@mkdir -p $(@D)
 	$(Q)rm -f $@
 	$(Q)$(AR) rcsD $@ $^

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * System calls whose number is known only at run time: syscall(2), musl's
- * pthread_cancel and setxid, and raw syscall instructions of the program.
+ * pthread_cancel and setxid, and gate/raw.c.
  *
  * This refers to every stub, so it is an archive member of its own, linked
  * only into programs that need it.

@@ -135,6 +135,14 @@ __halvm_cancel_point:
     jmp thread_cancel_point
     .size __halvm_cancel_point, . - __halvm_cancel_point
 
+/* Before musl's resolver reads /etc/resolv.conf (libc/resolvconf.c). */
+    .section .text.gate_resolver, "ax", @progbits
+    .globl __halvm_resolver
+    .type __halvm_resolver, @function
+__halvm_resolver:
+    jmp net_resolver_wait
+    .size __halvm_resolver, . - __halvm_resolver
+
 /* As the file is loaded by a Linux kernel: pass everything through. */
     .section .data.gate_state, "aw", @progbits
     .globl __halvm_gate_state

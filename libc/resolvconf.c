@@ -10,7 +10,7 @@
 
 #include "gate/gate.h"
 
-void __halvm_resolver(void); /* core/net/config.c */
+void __halvm_resolver(void); /* gate/stubs.S */
 hidden int __musl_get_resolv_conf(struct resolvconf *, char *, size_t);
 
 int __get_resolv_conf(struct resolvconf *conf, char *search, size_t size)

@@ -172,8 +172,8 @@ hw_syscall_entry:
     call arch_fpu_save
 
     mov $-ENOSYS, %rax
-    .weak __halvm_syscall_dynamic
-    mov $__halvm_syscall_dynamic, %r10d
+    .weak __halvm_raw_syscall
+    mov $__halvm_raw_syscall, %r10d
     test %r10d, %r10d
     jz 1f
     mov -56(%rbp), %rdi

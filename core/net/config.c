@@ -265,9 +265,9 @@ void net_wait_configured(void)
 /* For libc's resolver, before it reads /etc/resolv.conf: a program's first
  * look-up comes before its first socket. Called as application code; in a
  * Linux process there is no core to ask. */
-void __halvm_resolver(void);
+void net_resolver_wait(void);
 
-void __halvm_resolver(void)
+void net_resolver_wait(void)
 {
     if (!core_base)
         return;

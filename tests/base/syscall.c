@@ -5,12 +5,12 @@
  */
 #include "check.h"
 
-long __halvm_syscall_dynamic(long number, long a, long b, long c, long d,
+long __halvm_raw_syscall(long number, long a, long b, long c, long d,
                              long e, long f);
 
 static unsigned calls;
 
-long __halvm_syscall_dynamic(long number, long a, long b, long c, long d,
+long __halvm_raw_syscall(long number, long a, long b, long c, long d,
                              long e, long f)
 {
     CHECK(number == 39 && a == 1 && b == 2 && c == 3 && d == 4 && e == 5 &&

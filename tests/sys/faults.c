@@ -7,6 +7,7 @@
 #include "check.h"
 #include <setjmp.h>
 #include <signal.h>
+#include <ucontext.h>
 
 static sigjmp_buf back;
 static volatile int last_signal, last_code;
@@ -54,6 +55,31 @@ static void attempt(void (*what)(void))
         what();
 }
 
+/* A call of NULL: rip is 0, and the other registers are as they were. */
+static volatile long rax_seen;
+static void on_null(int number, siginfo_t *info, void *context)
+{
+    rax_seen = ((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX];
+    siglongjmp(back, 1);
+}
+
+static void call_null(void)
+{
+    __asm__ volatile("xor %%edx, %%edx; mov $0x5a5a, %%eax; call *%%rdx"
+                     :
+                     :
+                     : "rax", "rdx", "memory");
+}
+
+static void test_call_null(void)
+{
+    struct sigaction act = {.sa_sigaction = on_null, .sa_flags = SA_SIGINFO};
+
+    sigaction(SIGSEGV, &act, NULL);
+    attempt(call_null);
+    CHECK_EQ(rax_seen, 0x5a5a);
+}
+
 /* In order of what happens: floating point goes on after a handler. */
 static volatile double sum;
 static void on_usr1(int number)
@@ -97,5 +123,6 @@ int main(void)
         CHECK_EQ(last_signal, SIGSEGV);
     }
     test_floating_point();
+    test_call_null();
     return 0;
 }

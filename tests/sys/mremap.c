@@ -80,6 +80,10 @@ static void test_errors(void)
     refused(mremap(p, 4096, 0, MREMAP_MAYMOVE), EINVAL);
     refused(mremap(p, 4096, 8192, 0x40), EINVAL);
     refused(mremap(p, 4096, 4096, MREMAP_FIXED, p), EINVAL);
+    /* Past the end of the address space; libc refuses it itself. */
+    CHECK_EQ(syscall(SYS_mremap, p + 4096, 4096, -4096ul, MREMAP_MAYMOVE, NULL),
+             -1);
+    CHECK_EQ(syscall(SYS_mremap, p + 4096, 4096, -8192ul, 0, NULL), -1);
     CHECK_EQ(munmap(p, 8192), 0);
     refused(mremap(p, 4096, 8192, MREMAP_MAYMOVE), EFAULT);
     refused(mremap(p, 4096, 4096, 0), EFAULT);

@@ -5,6 +5,7 @@
  * Covers: read write
  */
 #include "check.h"
+#include <sys/mman.h>
 
 static void test_errors(void)
 {
@@ -122,6 +123,27 @@ static void test_unlinked(void)
     close(fd);
 }
 
+/* What a write that failed has left behind the end is never seen. */
+static void test_write_fault(void)
+{
+    char back[4096], *half = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int fd = open("fault", O_RDWR | O_CREAT, 0600);
+
+    CHECK(half != MAP_FAILED);
+    CHECK_EQ(munmap(half + 4096, 4096), 0);
+    memset(half, 'x', 4096);
+    CHECK_EQ(pwrite(fd, half, 100, 0), 100);
+    ssize_t done = pwrite(fd, half + 4096 - 150, 300, 50);
+    CHECK(done == 150 || (done == -1 && errno == EFAULT));
+    CHECK_EQ(ftruncate(fd, 4096), 0);
+    CHECK_EQ(pread(fd, back, 4096, 0), 4096);
+    for (int i = done < 0 ? 100 : 200; i < 4096; i++)
+        CHECK_EQ(back[i], 0);
+    close(fd);
+    CHECK_EQ(munmap(half, 4096), 0);
+}
+
 int main(void)
 {
     check_scratch();
@@ -132,5 +154,6 @@ int main(void)
     test_positions();
     test_large();
     test_unlinked();
+    test_write_fault();
     return 0;
 }

@@ -13,7 +13,6 @@
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.SECONDARY:
 
 PREFIX ?= /usr/local
 B := build
@@ -103,11 +102,12 @@ $(B)/obj/libc/musl_resolvconf.o: $(B)/musl/built
 
 $(B)/lib/halvm/lib/libc.a: $(B)/musl/built $(LIBC_OBJ)
 	@mkdir -p $(@D)
-	$(Q)rm -f $@
-	$(Q)$(AR) qcSD $@ $(LIBC_OBJ)
+	$(Q)rm -f $@.new
+	$(Q)$(AR) qcSD $@.new $(LIBC_OBJ)
 	$(Q)cd $(B)/musl/obj && find src -name '*.o' $(MUSL_LEFT_OUT:%=! -path %) | \
-		sort | xargs $(AR) qcSD $(TOP)/$@
-	$(Q)ranlib -D $@
+		sort | xargs $(AR) qcSD $(TOP)/$@.new
+	$(Q)ranlib -D $@.new
+	$(Q)mv $@.new $@
 
 # -- core, gate and the bases inside the image --------------------------------
 
@@ -122,22 +122,24 @@ CORE_CFLAGS := -std=c11 -O2 -g $(MAP) -nostdinc -isystem $(GCC_INCLUDE) \
 	-isystem $(B)/musl/root/include -D_GNU_SOURCE -I. -Iinclude \
 	-Iarch/x86_64 -fno-pic -fno-pie -mcmodel=small -mgeneral-regs-only \
 	-ffunction-sections -fdata-sections -fno-stack-protector \
-	-fno-asynchronous-unwind-tables -fno-strict-aliasing
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing -DHALVM_IMAGE \
+	-falign-functions=1 -falign-jumps=1 -falign-loops=1 -falign-labels=1 \
+	-fno-jump-tables
 
 $(B)/obj/core/%.o $(B)/obj/gate/%.o $(B)/obj/arch/%.o $(B)/obj/base/%.o \
 $(B)/obj/drivers/%.o: CFLAGS_HERE = $(CORE_CFLAGS) $(WARN)
 
-# What runs once, at boot or when something is wrong, is built for size.
-COLD_OBJ := $(patsubst %,$(B)/obj/%.c.o,$(basename $(wildcard drivers/acpi/*.c \
-	drivers/pci/*.c base/hw/crash.c base/hw/exit.c core/random/*.c) \
-	$(addprefix drivers/virtio/,blk.c console.c device.c mmio.c pci.c rng.c) \
-	$(addprefix base/hw/,console.c cpu.c devices.c direct.c entropy.c \
-		machine.c option.c) \
-	$(addprefix core/,log.c main.c options.c mem/account.c mem/map_file.c \
-		mem/advise.c mem/protect.c mem/region.c mem/remap.c \
-		signal/action.c signal/calls.c signal/fault.c \
-		signal/signalfd.c)))
-$(COLD_OBJ): CFLAGS_HERE += -Os
+# All is built for size, a C hello being little else, but for what runs often:
+# the clock, switches, and the way of data through files and sockets, most of
+# which a hello does not have.
+HOT_SRC := $(wildcard arch/x86_64/*.c core/net/*.c gate/dispatch.c) \
+	base/hw/clock.c drivers/virtio/net.c drivers/virtio/ring.c \
+	$(addprefix core/,copy.c thread/futex.c \
+		thread/schedule.c time/clock.c) \
+	$(addprefix core/file/,content.c epoll.c eventfd.c io.c pipe.c \
+		poll.c regular.c socket_calls.c)
+HOT_OBJ := $(HOT_SRC:%=$(B)/obj/%.o)
+$(filter-out $(HOT_OBJ),$(CORE_OBJ)): CFLAGS_HERE += -Os
 
 -include third_party/lwip/lwip.mk
 LWIP_OBJ := $(patsubst %.c,$(B)/obj/lwip/%.o,$(LWIP_FILES))
@@ -177,8 +179,9 @@ $(B)/obj/halvm.o: $(CORE_OBJ) $(LWIP_OBJ) $(B)/obj/string.a
 $(B)/lib/halvm/lib/libhalvm.a: $(B)/obj/halvm.o $(B)/obj/gate/dispatch.c.o \
 		$(B)/obj/gate/raw.c.o
 	@mkdir -p $(@D)
-	$(Q)rm -f $@
-	$(Q)$(AR) rcsD $@ $^
+	$(Q)rm -f $@.new
+	$(Q)$(AR) rcsD $@.new $^
+	$(Q)mv $@.new $@
 
 $(B)/lib/halvm/lib/halvm-boot.o: $(B)/obj/base/hw/note.S.o
 	@mkdir -p $(@D)
@@ -197,8 +200,9 @@ $(B)/obj/libc/compat/%.o: libc/compat/% $(B)/musl/built
 		-fno-stack-protector $(WARN) -Wno-cast-qual -MMD -MP -c -o $@ $<
 $(B)/lib/halvm/lib/libhalvm-compat.a: $(COMPAT_OBJ)
 	@mkdir -p $(@D)
-	$(Q)rm -f $@
-	$(Q)$(AR) rcsD $@ $^
+	$(Q)rm -f $@.new
+	$(Q)$(AR) rcsD $@.new $^
+	$(Q)mv $@.new $@
 
 $(B)/lib/halvm/include/stdio.h: $(B)/musl/built $(wildcard include/halvm/*)
 	$(Q)mkdir -p $(B)/lib/halvm/include $(B)/lib/halvm/lib

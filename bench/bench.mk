@@ -12,7 +12,7 @@ BENCH_GHC = $(Q)$(B)/bin/halvm-ghc -v0 -O2 -outputdir $@.obj -o $@
 bench: bench-programs
 	bench/run
 bench-programs: all
-	@$(MAKE) --no-print-directory $(BENCH)
+	@$(MAKE) -s --no-print-directory $(BENCH)
 
 $(BENCH): | $(B)/bench/made
 $(B)/bench/made:

@@ -167,6 +167,17 @@ static void threads(void)
     pthread_join(thread, NULL);
 }
 
+/* glibc has no atomic operations in these two until there was a thread. */
+static void after_threads(void)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    void *(*volatile get)(size_t) = malloc;
+
+    OPERATION("mutex_later", pthread_mutex_lock(&mutex);
+              pthread_mutex_unlock(&mutex));
+    OPERATION("malloc_later", free(get(64)));
+}
+
 int main(int argc, char **argv)
 {
     uint64_t start = ticks();
@@ -181,6 +192,7 @@ int main(int argc, char **argv)
     empty = LEAST(20, count, (void)0);
     memory_and_calls();
     threads();
+    after_threads();
     printf("end\n");
     fflush(stdout);
     return 0;

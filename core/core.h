@@ -45,10 +45,16 @@ extern const struct base_info *core_info;
 
 void core_assert_failed(const char *file, int line, const char *condition)
     __attribute__((noreturn, cold));
+/* An image says where the condition stands: the texts would be 2 KiB of it. */
+#ifdef HALVM_IMAGE
+#define ASSERT_TEXT(condition) ""
+#else
+#define ASSERT_TEXT(condition) #condition
+#endif
 #define ASSERT(condition)                                                      \
     do {                                                                       \
         if (__builtin_expect(!(condition), 0))                                 \
-            core_assert_failed(__FILE__, __LINE__, #condition);                \
+            core_assert_failed(__FILE__, __LINE__, ASSERT_TEXT(condition));    \
     } while (0)
 
 /* -- the monitor -- */
@@ -60,7 +66,8 @@ extern volatile uint8_t core_attention;
 #define CORE_RESTART 512
 
 /* Processes what waits (ready devices, timers, a due reschedule, signals of
- * this thread), then leaves. core/thread/leave.c. */
+ * this thread), then leaves. With or without the monitor.
+ * core/thread/leave.c. */
 long core_leave_slow(long result);
 
 static inline void core_enter(void)
@@ -69,11 +76,15 @@ static inline void core_enter(void)
     __asm__ volatile("" ::: "memory");
 }
 
+/* A call that may start again is decided about before the monitor is left: a
+ * signal that an upcall delivered in between would not count. */
 static inline long core_leave(long result)
 {
     __asm__ volatile("" ::: "memory");
+    if (__builtin_expect(result == -CORE_RESTART, 0))
+        return core_leave_slow(result);
     core_locked = 0;
-    if (__builtin_expect(core_attention != 0 || result == -CORE_RESTART, 0))
+    if (__builtin_expect(core_attention != 0, 0))
         return core_leave_slow(result);
     return result;
 }

@@ -194,7 +194,7 @@ void core_assert_failed(const char *file, int line, const char *condition)
 {
     char why[256];
 
-    core_format(why, sizeof why, "%s:%d: assertion failed: %s", file, line,
+    core_format(why, sizeof why, "%s:%d: assertion failed %s", file, line,
                 condition);
     core_base->abort(why);
 }

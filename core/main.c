@@ -49,11 +49,14 @@ static void fail_start(const char *what, const char *why, const char *fix)
     core_base->exit(125);
 }
 
-/* An eighth of the machine, since it is charged whole; at most what Linux
- * gives. */
+/* An eighth of the machine, since it is charged whole, and of a small one a
+ * 32nd, so that it does not take the heap's; at most what Linux gives. */
+#define SMALL_MACHINE (8u << 20)
+
 static uint64_t main_stack_size(void)
 {
-    uint64_t size = mem_total_bytes() / 8;
+    uint64_t total = mem_total_bytes();
+    uint64_t size = total < SMALL_MACHINE ? total / 32 : total / 8;
 
     if (size > LIMIT_MAIN_STACK_SIZE)
         size = LIMIT_MAIN_STACK_SIZE;

@@ -39,7 +39,7 @@ command -v curl >/dev/null || fail "curl is missing" \
 [ -x "$program" ] || fail "$program is not there" "it was not built" "make demo"
 [ -x "$halvm" ] || fail "$halvm is not there" "it was not built" "make"
 mkdir -p $work
-curl -s -o /dev/null -m 1 $url/ && fail "port $port is taken" \
+curl -s -o /dev/null -m 1 "$url/" && fail "port $port is taken" \
     "something answers at $url" "PORT=8081 make demo"
 
 now_ms()
@@ -51,7 +51,7 @@ now_ms()
 first_reply() # SECONDS LOG
 {
     deadline=$((start + $1 * 1000))
-    until curl -s -o $work/first -m 0.3 $url/healthz; do
+    until curl -s -o $work/first -m 0.3 "$url/healthz"; do
         kill -0 "$server" 2>/dev/null || fail "the server ended" \
             "$(tail -n 1 "$2")" "look into $2"
         [ "$(now_ms)" -lt $deadline ] || fail "no answer in $1 s" \
@@ -65,13 +65,13 @@ first_reply() # SECONDS LOG
 look() # WHERE
 {
     for page in index.html how.html calls.html style.css logo.svg; do
-        curl -s -f -m 10 -o $work/page $url/$page ||
+        curl -s -f -m 10 -o $work/page "$url/$page" ||
             fail "$page is not served $1" "curl says $?" "look into $work"
         cmp -s $work/page examples/site/$page ||
             fail "$page differs $1" "the bytes are not the file's" \
                 "cmp $work/page examples/site/$page"
     done
-    curl -s -f -m 10 -o $work/status $url/status.json ||
+    curl -s -f -m 10 -o $work/status "$url/status.json" ||
         fail "no status page $1" "curl says $?" "look into $work"
     printf '  %s\n' "$(cat $work/status)"
 }

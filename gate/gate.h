@@ -19,6 +19,8 @@
 #define GATE_HOST  1 /* pass to the host kernel; excludes the others */
 #define GATE_TRACE 2 /* say what is called and what it returned */
 
+#define GATE_RESTART 512 /* CORE_RESTART, for lock.S */
+
 #ifndef __ASSEMBLER__
 
 #include <stdint.h>

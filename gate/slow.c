@@ -7,6 +7,8 @@
 
 #include "core/core.h"
 
+_Static_assert(GATE_RESTART == CORE_RESTART, "known to lock.S");
+
 long gate_slow_call(const struct gate_call *call, const long args[6])
 {
     long result;

@@ -88,8 +88,8 @@ struct base_fault {
  * ABI gives 128 bytes there to leaf functions).
  *
  * A fault of application code comes the same way, with its cause; a fault
- * inside core (locked) at an address between arch_copy_begin and
- * arch_copy_end continues at arch_copy_fault, and any other is the end.
+ * at an address between arch_copy_begin and arch_copy_end continues at
+ * arch_copy_fault, and any other inside core (locked) is the end.
  */
 struct base_upcall {
     volatile uint8_t *locked;
@@ -260,6 +260,15 @@ struct base_info {
     const void *initrd;       /* NULL if none; page-aligned, read-only */
     size_t initrd_size;
 };
+
+/*
+ * What a program may come to use is known when it is linked. Core calls these
+ * before it first asks for a device of the kind, and from nowhere else, so a
+ * base in the image can see to it that an image which never gets there is
+ * linked without the drivers. A base outside of it makes them empty.
+ */
+void base_uses_net(void);
+void base_uses_block(void);
 
 /* core/main.c. The first thread of the program runs from it. */
 void core_main(const struct base *base, const struct base_info *info)

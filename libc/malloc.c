@@ -214,7 +214,8 @@ void free(void *p)
     if (*end != 0) /* written past its end */
         goto past;
     *(uint16_t *)(start - 2) = (size_t)(start - g->mem->storage) / UNIT;
-    start[-3] = index | SIZE_MARK_CACHED;
+    /* Both, if the block did not begin where its slot does. */
+    block[-3] = start[-3] = index | SIZE_MARK_CACHED;
     ((struct block *)start)->next = cache.first[class];
     ((struct block *)start)->end = end;
     cache.first[class] = (struct block *)start;

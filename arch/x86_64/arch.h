@@ -80,9 +80,9 @@ extern const char arch_sigreturn_trampoline[];
 
 static inline uint64_t arch_tsc(void)
 {
-    uint32_t low, high;
+    uint64_t low, high; /* it clears their upper halves */
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
+    return high << 32 | low;
 }
 
 static inline void arch_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])

@@ -16,17 +16,14 @@ bool arch_fpu_xsave;
 
 /* Nothing in use (XSTATE_BV 0), with the control words that FXRSTOR and
  * XRSTOR read all the same. Intel SDM volume 1, 10.5.1 and 13.4. */
-static const struct {
+static struct {
     uint16_t x87_control;
     uint16_t x87_rest[11];
     uint32_t mxcsr;
     uint32_t mxcsr_mask;
     uint8_t registers[480];
     uint8_t header[64];
-} __attribute__((aligned(64))) fpu_clean = {
-    .x87_control = 0x37f,
-    .mxcsr = 0x1f80,
-};
+} __attribute__((aligned(64))) fpu_clean;
 _Static_assert(sizeof(fpu_clean) == 576, "legacy area and header");
 
 void arch_fpu_init(void)
@@ -42,6 +39,8 @@ void arch_fpu_init(void)
     }
     if (arch_fpu_size > ARCH_FPU_SIZE_MAX)
         __builtin_trap(); /* the base switched on more than there is room for */
+    fpu_clean.x87_control = 0x37f;
+    fpu_clean.mxcsr = 0x1f80;
     arch_fpu_reset();
 }
 

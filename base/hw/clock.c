@@ -236,7 +236,8 @@ static bool measure_by_pit(uint64_t *tsc_khz, uint64_t *apic_khz)
     return true;
 }
 
-static void frequencies(uint64_t *tsc_khz, uint64_t *apic_khz)
+static __attribute__((cold)) void frequencies(uint64_t *tsc_khz,
+                                              uint64_t *apic_khz)
 {
     *apic_khz = leaf_apic_khz();
     if (!pv_init(tsc_khz))
@@ -288,7 +289,7 @@ static uint64_t days_of(unsigned year, unsigned month, unsigned day)
            719468;
 }
 
-static uint64_t rtc_seconds(void)
+static __attribute__((cold)) uint64_t rtc_seconds(void)
 {
     uint8_t status = rtc_register_read(RTC_STATUS_B), hour;
     bool binary = status & 4, hours_24 = status & 2;
@@ -329,7 +330,7 @@ static uint64_t rtc_read(void)
 
 /* -- what the rest of base/hw calls -- */
 
-void hw_clock_init(void)
+__attribute__((cold)) void hw_clock_init(void)
 {
     uint64_t tsc_khz = 0, apic_khz = 0;
 

@@ -88,9 +88,9 @@ void hw_abort(const char *why)
     hw_crash(why, NULL, 0, STATUS_ABORT);
 }
 
-void hw_assert_failed(const char *file, int line, const char *condition)
+void hw_assert_failed(const char *file, int line)
 {
     hw_interrupts_off();
-    hw_print("\nhalvm: %s:%d: assertion failed", file, (uint64_t)line);
-    hw_crash(condition, NULL, 0, STATUS_ABORT);
+    hw_print("\nhalvm: %s:%d:", file, (uint64_t)line);
+    hw_crash("assertion failed", NULL, 0, STATUS_ABORT);
 }

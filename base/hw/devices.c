@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "drivers/virtio/virtio.h"
 #include "parts.h"
 
 #define LINE_SIZE 160
@@ -40,9 +39,9 @@ enum base_status hw_dev_get(enum base_device_kind kind, unsigned index,
     memset(out, 0, sizeof(*out));
     switch (kind) {
     case BASE_DEVICE_NET:
-        return virtio_net_get(index, out);
+        return hw_net_get(index, out);
     case BASE_DEVICE_BLOCK:
-        return virtio_blk_get(index, out);
+        return hw_blk_get(index, out);
     }
     hw_base.abort("dev_get: no such kind of device");
 }

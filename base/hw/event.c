@@ -58,6 +58,8 @@ void hw_timer_interrupt(void)
         timer_deadline = HW_NEVER;
         hw_ready(BASE_READY_TIMER);
     }
+    if (now >= wait_deadline)
+        wait_deadline = HW_NEVER; /* hw_wait looks at the clock itself */
     if (now >= late_deadline) {
         late_deadline = HW_NEVER;
         if (!late_done)

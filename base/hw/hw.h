@@ -68,10 +68,12 @@ const char *hw_option(const char *name);
 
 enum base_status hw_dev_get(enum base_device_kind kind, unsigned index,
                             struct base_device *out);
+enum base_status hw_net_get(unsigned index, struct base_device *out);
 unsigned hw_net_send(unsigned index, const struct base_net_frame *frames,
                      unsigned count);
 unsigned hw_net_recv(unsigned index, struct base_net_frame *frames,
                      unsigned count);
+enum base_status hw_blk_get(unsigned index, struct base_device *out);
 enum base_status hw_blk_submit(unsigned index,
                                const struct base_block_request *request);
 unsigned hw_blk_reap(unsigned index, struct base_block_done *done,

@@ -214,13 +214,14 @@ static void fault(struct hw_trap *trap, const struct base_fault *fault)
     uint64_t rip = trap->rip;
 
     if (fault->kind != BASE_FAULT_NONE && hw_upcall_known) {
-        if (!*hw_upcall.locked) {
-            fault_told = *fault;
-            deliver(trap, &fault_told);
-        }
+        /* Also of calls that do without the monitor: they say EFAULT. */
         if (rip >= (uint64_t)arch_copy_begin && rip < (uint64_t)arch_copy_end) {
             trap->rip = (uint64_t)arch_copy_fault;
             return;
+        }
+        if (!*hw_upcall.locked) {
+            fault_told = *fault;
+            deliver(trap, &fault_told);
         }
     }
     hw_crash(trap->vector < EXCEPTION_NAMES ? exception_names[trap->vector]

@@ -158,6 +158,8 @@ static void multiboot2_memory_read(const struct multiboot2_memory *tag)
 {
     uint32_t offset;
 
+    if (tag->entry_size < sizeof(tag->entries[0]))
+        return;
     for (offset = 16; offset + tag->entry_size <= tag->tag.size;
          offset += tag->entry_size) {
         const struct pvh_memory *entry =

@@ -65,6 +65,7 @@ void *hw_pages_get(size_t count)
     uint64_t physical;
     size_t i;
 
+    hw_stack_touch();
     if (count == 0 || order > HW_ORDER_LARGE || count > hw_memory_free())
         return NULL;
     physical = hw_frame_get(order);
@@ -91,6 +92,7 @@ uint64_t hw_physical_of(const void *address)
         return at - HW_DIRECT;
     if (at < HW_ARENA_START)
         return at;
+    hw_stack_touch();
     hw_arena_touch(at, 0);
     entry = hw_arena_entry(at, &size);
     HW_ASSERT(entry & PTE_FRAME);

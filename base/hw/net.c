@@ -1,16 +1,38 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* net_send and net_recv of base.h. The devices are virtio's. */
+/*
+ * The network devices of base.h, which are virtio's: dev_get, net_send and
+ * net_recv. The driver is reached through base_uses_net() alone, so that an
+ * image without sockets is linked without it.
+ */
 #include "drivers/virtio/virtio.h"
 #include "parts.h"
+
+static const struct driver {
+    enum base_status (*get)(unsigned, struct base_device *);
+    unsigned (*send)(unsigned, const struct base_net_frame *, unsigned);
+    unsigned (*recv)(unsigned, struct base_net_frame *, unsigned);
+} virtio_net = {virtio_net_get, virtio_net_send, virtio_net_recv};
+
+static const struct driver *driver;
+
+void base_uses_net(void)
+{
+    driver = &virtio_net;
+}
+
+enum base_status hw_net_get(unsigned index, struct base_device *out)
+{
+    return driver != NULL ? driver->get(index, out) : BASE_NODEV;
+}
 
 unsigned hw_net_send(unsigned index, const struct base_net_frame *frames,
                      unsigned count)
 {
-    return virtio_net_send(index, frames, count);
+    return driver->send(index, frames, count);
 }
 
 unsigned hw_net_recv(unsigned index, struct base_net_frame *frames,
                      unsigned count)
 {
-    return virtio_net_recv(index, frames, count);
+    return driver->recv(index, frames, count);
 }

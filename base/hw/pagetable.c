@@ -73,6 +73,20 @@ static void flush_end(void)
     flush_count = 0;
 }
 
+/*
+ * The stack that a call comes on is in the arena, too, and its next page may
+ * be a promise. That is kept here, since a page fault in the middle of a
+ * change would find tables and lists half made.
+ */
+#define STACK_NEEDED 1024
+
+__attribute__((noinline)) void hw_stack_touch(void)
+{
+    uint8_t room[STACK_NEEDED];
+
+    __asm__ volatile("movb $0, %0" : "=m"(room[0]));
+}
+
 /* -- walking -- */
 
 /* The second-level entry for address, or NULL where a higher table is missing;
@@ -365,6 +379,7 @@ enum base_status hw_mem_map(uint64_t addr, uint64_t size, uint32_t prot)
     uint64_t at, stop, end = addr + size, bits = bits_of(prot);
 
     args_check(addr, size);
+    hw_stack_touch();
     if (map_cost(addr, end) > hw_memory_free())
         return BASE_NOMEM;
     for (at = addr; at < end; at = stop) {
@@ -422,6 +437,8 @@ static void piece_unmap(uint64_t at, uint64_t stop, uint64_t *entry)
     if (entry_count(*entry) == 0) {
         hw_table_put(*entry & PTE_ADDRESS);
         large_clear(at, entry);
+        /* The processor may know the table, though no page of it. */
+        hw_tlb_flush_page(at);
     }
 }
 
@@ -430,6 +447,7 @@ void hw_mem_unmap(uint64_t addr, uint64_t size)
     uint64_t at = addr, end = addr + size, next;
 
     args_check(addr, size);
+    hw_stack_touch();
     while (at < end) {
         uint64_t *entry = large_find(at, &next);
 
@@ -489,6 +507,7 @@ enum base_status hw_mem_move(uint64_t from, uint64_t to, uint64_t size)
     args_check(from, size);
     args_check(to, size);
     HW_ASSERT(from + size <= to || to + size <= from);
+    hw_stack_touch();
     for (at = to; at < end; at = stop) {
         const uint64_t *entry = large_find(at, &next);
         stop = piece_end(at, end);

@@ -20,12 +20,12 @@
 
 /* -- assertions: our bugs, and core's -- */
 
-void hw_assert_failed(const char *file, int line, const char *condition)
+void hw_assert_failed(const char *file, int line)
     __attribute__((noreturn, cold));
 #define HW_ASSERT(condition)                                                   \
     do {                                                                       \
         if (__builtin_expect(!(condition), 0))                                 \
-            hw_assert_failed(__FILE__, __LINE__, #condition);                  \
+            hw_assert_failed(__FILE__, __LINE__);                              \
     } while (0)
 
 /* -- the machine as the loader described it (machine.c) -- */
@@ -119,6 +119,8 @@ static inline void hw_tlb_flush_page(uint64_t address)
 /* Gives the promised page at address a frame, if access (BASE_FAULT_*) is
  * what its protection allows. False: that is a fault. */
 bool hw_arena_touch(uint64_t address, uint32_t access);
+/* Before anything that changes tables or lists of frames. */
+void hw_stack_touch(void);
 /* The entry that decides about address, or 0. *size: bytes it decides. */
 uint64_t hw_arena_entry(uint64_t address, uint64_t *size);
 

@@ -100,6 +100,7 @@ static struct disk *disk_get(unsigned index)
     struct disk *disk = &disks[index];
     if (!disk->checked) {
         disk->checked = true;
+        base_uses_block();
         wait_queue_init(&disk->wait);
         disk->known = core_base->dev_get(BASE_DEVICE_BLOCK, index,
                                          &disk->device) == BASE_OK;

@@ -152,6 +152,16 @@ static void terminal_input(uint8_t byte)
         console.ready = console.head;
 }
 
+/* How much to take from the base at once. A plain stream that is full stays
+ * unread there, which stops the sender; a terminal drops what it cannot keep,
+ * since a ^C may follow. */
+static size_t input_chunk(size_t most)
+{
+    size_t room = INPUT_SIZE - (console.head - console.tail);
+
+    return console.terminal || room > most ? most : room;
+}
+
 /* BASE_READY_CONSOLE: takes what has come in. Hooked in from the start, since
  * ^C is for a program that never reads, too. */
 static void console_ready(void)
@@ -162,7 +172,8 @@ static void console_ready(void)
 
     if (!console.started)
         console_start();
-    while ((size = core_base->console_read(bytes, sizeof(bytes))) > 0) {
+    while ((size = input_chunk(sizeof(bytes))) > 0 &&
+           (size = core_base->console_read(bytes, size)) > 0) {
         for (size_t i = 0; i < size; i++) {
             if (console.terminal)
                 terminal_input(bytes[i]);

@@ -246,7 +246,7 @@ long content_write(struct content *content, uint64_t offset,
     if (done && offset + done > content->size)
         content->size = offset + done;
     /* A copy that failed may have left bytes behind the end. */
-    if (error == -EFAULT && offset + done >= content->size) {
+    if (error == -EFAULT) {
         free_range(content, (content->size + PAGE - 1) / PAGE, UINT64_MAX);
         clear_tail(content, content->size);
     }

@@ -314,7 +314,8 @@ int path_find(int directory_fd, const char *user_path, unsigned flags,
         return result;
     char *buffer = flags & PATH_SECOND ? buffers + BUFFER_SIZE : buffers;
     long size = core_copy_string(buffer, user_path, LIMIT_PATH_SIZE);
-    if (size > 0 && file_resolver_hook &&
+    /* Not for the second path of a call: the first is in a buffer then. */
+    if (size > 0 && file_resolver_hook && !(flags & PATH_SECOND) &&
         strcmp(buffer, "/etc/resolv.conf") == 0) {
         /* It may wait, and others may use the buffer meanwhile. */
         void (*hook)(void) = file_resolver_hook;

@@ -105,11 +105,11 @@ static bool range_forget(uint64_t start, uint64_t end)
 
 int mem_clear(uint64_t start, uint64_t end)
 {
+    mem_file_store_range(start, end); /* may wait, so it comes first */
     if (range_free(start, end - start))
         return 0;
     if (vma_prepare_release(vma_cuts(start, end)) < 0)
         return -ENOMEM;
-    mem_file_store_range(start, end);
     if (range_forget(start, end))
         core_base->mem_unmap(start, end - start);
     return 0;
@@ -120,7 +120,6 @@ static int replace(uint64_t start, uint64_t size, uint32_t prot, bool reserve,
                    bool *discard)
 {
     uint64_t charged = range_charged(start, start + size, discard);
-    mem_file_store_range(start, start + size);
     /* The holes are promised first: that may fail, and then changes nothing. */
     if (!reserve && core_base->mem_map(start, size, prot) != BASE_OK)
         return -ENOMEM;
@@ -139,6 +138,7 @@ static int replace(uint64_t start, uint64_t size, uint32_t prot, bool reserve,
 int mem_place(uint64_t start, uint64_t size, uint32_t prot, uint32_t flags)
 {
     bool discard = false, reserve = flags & VMA_RESERVE;
+    mem_file_store_range(start, start + size); /* may wait: before all else */
     if (vma_prepare(VMA_PER_STEP) < 0)
         return -ENOMEM;
     if (!range_free(start, size)) {

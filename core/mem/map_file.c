@@ -67,16 +67,22 @@ int mem_file_store(const struct vma *vma, uint64_t start, uint64_t end)
     if ((uint64_t)(stat.st_size - at) < size)
         size = (uint64_t)(stat.st_size - at);
     struct iovec iov = {.iov_base = (void *)(uintptr_t)start, .iov_len = size};
+    /* A disk makes this wait: the mapping may be gone then. */
+    file_ref(file);
     long count = file->ops->writev(file, &iov, 1, &at);
+    file_put(file);
     return count < 0 ? (int)count : 0;
 }
 
 void mem_file_store_range(uint64_t start, uint64_t end)
 {
-    for (const struct vma *vma = vma_find(start);
-         vma != NULL && vma->start < end; vma = vma_next(vma))
+    const struct vma *vma;
+    for (uint64_t at = start;
+         (vma = vma_find(at)) != NULL && vma->start < end;) {
+        at = vma->end;
         if (vma->flags & VMA_SHARED)
             (void)mem_file_store(vma, start, end); /* as munmap: no error */
+    }
 }
 
 /* Whether a file may be mapped so; *zero: it is /dev/zero. */

@@ -90,10 +90,12 @@ static long move(uint64_t start, uint64_t old_size, uint64_t target,
     return (long)target;
 }
 
-static bool room_to_grow(const struct vma *vma, uint64_t end)
+/* Whether nothing is in the way of [start, start + size), whose beginning is
+ * of vma. */
+static bool room_to_grow(const struct vma *vma, uint64_t start, uint64_t size)
 {
     const struct vma *next = vma_next(vma);
-    return end <= vma_high && (next == NULL || next->start >= end);
+    return size <= (next != NULL ? next->start : vma_high) - start;
 }
 
 /* MREMAP_FIXED: whatever is at the target goes, as with mmap. */
@@ -139,7 +141,7 @@ long core_mremap(long address, long old_length, long new_length, long flags,
                         : 0;
         return error < 0 ? error : address;
     }
-    if (start + old_size == vma->end && room_to_grow(vma, start + new_size))
+    if (start + old_size == vma->end && room_to_grow(vma, start, new_size))
         return grow(vma->start, start + old_size - vma->start,
                     start + new_size - vma->start) < 0
                    ? -ENOMEM

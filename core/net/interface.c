@@ -28,6 +28,9 @@
 #define BATCH        16
 /* Frames taken in one go before the program runs again. */
 #define RX_BUDGET 512
+/* Without memory to receive into, the device says nothing more: asked again
+ * after this time. */
+#define RX_RETRY_NS 10000000u
 
 struct interface {
     struct netif netif;
@@ -42,6 +45,7 @@ struct interface {
 static struct interface *interfaces[LIMIT_NICS];
 static unsigned interface_count;
 
+static bool rx_starved; /* no memory to receive into */
 static void rx_again(struct time_timer *timer);
 static struct time_timer rx_timer = {.fire = rx_again};
 
@@ -189,8 +193,10 @@ static unsigned rx_batch(struct interface *interface)
     unsigned room = rx_refill(interface, frames);
     unsigned count;
 
-    if (room == 0)
+    if (room == 0) {
+        rx_starved = true;
         return 0;
+    }
     count = core_base->net_recv(interface->index, frames, room);
     ASSERT(count <= room);
     for (unsigned i = 0; i < count; i++) {
@@ -224,6 +230,7 @@ void net_interfaces_ready(void)
 {
     unsigned budget = RX_BUDGET;
 
+    rx_starved = false;
     net_enter();
     for (unsigned i = 0; i < interface_count; i++) {
         struct interface *interface = interfaces[i];
@@ -243,6 +250,8 @@ void net_interfaces_ready(void)
     net_leave();
     if (budget == 0)
         time_timer_set(&rx_timer, time_now_ns());
+    else if (rx_starved)
+        time_timer_set(&rx_timer, time_now_ns() + RX_RETRY_NS);
 }
 
 static void rx_again(struct time_timer *timer)
@@ -321,6 +330,7 @@ int net_interfaces_init(void)
 
     if (time_timer_reserve(1) != 0)
         return -ENOMEM;
+    base_uses_net();
     for (unsigned i = 0; i < LIMIT_NICS; i++) {
         if (core_base->dev_get(BASE_DEVICE_NET, i, &device) != BASE_OK)
             break;

@@ -201,6 +201,7 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t size)
 
     if (stream->user_timeout_ms)
         stream->progress_ns = time_now_ns();
+    stream->refused = false;
     if (stream->starved && stream_writable(stream)) {
         stream->starved = false;
         wait_wake(&stream->socket.wait, POLLOUT | POLLWRNORM, UINT_MAX);

@@ -32,6 +32,7 @@ struct stream {
     bool fin_received;
     bool told;    /* connect's result has been told */
     bool starved; /* somebody saw that there is no room to send */
+    bool refused; /* lwIP had no memory: until something is acknowledged */
     bool cork, quick_ack, no_delay;
 
     /* Received and not read: pbufs linked by next, payload moved on as it is

@@ -168,7 +168,8 @@ uint32_t stream_room(const struct stream *stream)
     const struct tcp_pcb *pcb = stream->pcb;
     uint32_t queued;
 
-    if (!pcb || pcb->snd_queuelen + QUEUE_MARGIN >= TCP_SND_QUEUELEN)
+    if (!pcb || stream->refused ||
+        pcb->snd_queuelen + QUEUE_MARGIN >= TCP_SND_QUEUELEN)
         return 0;
     queued = TCP_SND_BUF - pcb->snd_buf;
     if (queued >= stream->socket.send_limit ||
@@ -225,7 +226,9 @@ static long put(struct stream *stream, const char *from, size_t size, bool more)
                 (more || done + part < size ? TCP_WRITE_FLAG_MORE : 0));
         if (error != ERR_OK) {
             /* Out of memory with something under way: that will free some. */
-            if (done == 0 && !stream->pcb->unacked && !stream->pcb->unsent)
+            if (stream->pcb->unacked || stream->pcb->unsent)
+                stream->refused = true;
+            else if (done == 0)
                 return -ENOBUFS;
             break;
         }

@@ -302,7 +302,8 @@ void signal_frame_make(int signal, const siginfo_t *info)
     struct signal_frame frame;
     uint64_t at, fpu_address;
 
-    if (thread->context.frame.rip == thread->signal.in_core) {
+    if (thread->signal.in_core != 0 &&
+        thread->context.frame.rip == thread->signal.in_core) {
         /* Linux decides by the first signal: see signal_deliver_in_core. */
         thread->context.frame.rax = act.flags & SA_RESTART ? 1 : 3;
         thread->signal.in_core = 0;

@@ -117,11 +117,6 @@ static void queue_discard(uint64_t *pending, struct list *queue, uint64_t set)
     }
 }
 
-void signal_thread_end(struct thread *thread)
-{
-    queue_discard(&thread->signal.pending, &thread->signal.queue, ~0ull);
-}
-
 void signal_discard(uint64_t set)
 {
     queue_discard(&shared_pending, &shared_queue, set);
@@ -139,16 +134,33 @@ static uint64_t open_set(const struct thread *thread)
     return ~thread->signal.mask | thread->signal.waited;
 }
 
+/* Whether the thread has not been given a signal yet that it still has to
+ * look at: what one takes first is for another to take next. */
+static bool is_free(const struct thread *thread)
+{
+    if (thread->state == THREAD_BLOCKED)
+        return thread->interruptible;
+    return thread == thread_current || !signal_interrupts(thread);
+}
+
 /* Who takes a signal to the program: the first that lets it through, and so
- * the main thread if it does, as on Linux. NULL: nobody yet. */
+ * the main thread if it does, as on Linux; one that is free comes before one
+ * that is not. NULL: nobody yet. */
 static struct thread *choose(int signal)
 {
+    struct thread *busy = NULL;
+
     list_for_each (node, &thread_list) {
         struct thread *thread = container_of(node, struct thread, all);
-        if (open_set(thread) & signal_bit(signal))
+
+        if (!(open_set(thread) & signal_bit(signal)))
+            continue;
+        if (is_free(thread))
             return thread;
+        if (busy == NULL)
+            busy = thread;
     }
-    return NULL;
+    return busy;
 }
 
 /* Whether the pending signal stands for this one, too: a standard signal, or
@@ -223,6 +235,20 @@ static int send(struct thread *thread, int signal, const siginfo_t *info)
         thread_interrupt(taker);
     wait_wake(&signal_arrival, POLLIN, ~0u);
     return 0;
+}
+
+/* The thread is in no list any more. What came for the program and was its to
+ * take is now another's. */
+void signal_thread_end(struct thread *thread)
+{
+    uint64_t left = shared_pending & open_set(thread);
+
+    queue_discard(&thread->signal.pending, &thread->signal.queue, ~0ull);
+    for (; left != 0; left &= left - 1) {
+        struct thread *taker = choose(__builtin_ctzll(left) + 1);
+        if (taker != NULL)
+            thread_interrupt(taker);
+    }
 }
 
 int signal_send_thread(struct thread *thread, int signal, const siginfo_t *info)

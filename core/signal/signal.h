@@ -72,6 +72,13 @@ void signal_deliver_interrupted(void);
  * handler has run. 0, -EFAULT or -EINVAL. user_mask NULL: nothing. */
 int signal_mask_temporarily(const void *user_mask, size_t size);
 
+/* The end of that. What it lets through now must be looked at. */
+static inline void signal_mask_restore(struct signal_thread *signal)
+{
+    signal->restore_mask = false;
+    signal->mask = signal->mask_saved;
+}
+
 /* A fault of the current thread's application code: SIGSEGV and its like, or
  * the end of the program with a report. */
 void signal_fault(const struct base_fault *fault);
@@ -80,7 +87,7 @@ void signal_fault(const struct base_fault *fault);
  * thread's and the program's. Fills info, or returns 0 if there is none. */
 int signal_take(uint64_t set, siginfo_t *info);
 uint64_t signal_pending_for(const struct thread *thread);
-/* Told (POLLIN) whenever a signal becomes pending: signalfd, sigtimedwait. */
+/* Told (POLLIN) whenever a signal becomes pending: for signalfd. */
 extern struct wait_queue signal_arrival;
 
 #endif

@@ -24,10 +24,14 @@ static struct rlimit kept_limits[RLIM_NLIMITS];
 static bool kept[RLIM_NLIMITS];
 
 /* A fifth more than is free: GHC's runtime takes two thirds of the limit for
- * its heap, and should be able to use what is there. */
+ * its heap, and should be able to use what is there. It starts with
+ * three megabytes reserved, and uses two of them. */
+#define ADDRESS_SPACE_MIN (6ull << 20)
+
 static uint64_t address_space_default(void)
 {
-    return mem_free_bytes() + mem_free_bytes() / 5;
+    uint64_t size = mem_free_bytes() + mem_free_bytes() / 5;
+    return size > ADDRESS_SPACE_MIN ? size : ADDRESS_SPACE_MIN;
 }
 
 static void get_limit(unsigned resource, struct rlimit *out)

@@ -3,16 +3,10 @@
  * The slow way out of a system call: something came up while core was at
  * work. See core_leave in core/core.h.
  *
- * Called without the monitor (an upcall may just have come, which is no
- * harm); returns without it.
+ * Called with the monitor if the call may start again, else without (an
+ * upcall may just have come, which is no harm); returns without it.
  */
 #include "core/thread/thread.h"
-
-static void restore_mask(struct signal_thread *signal)
-{
-    signal->restore_mask = false;
-    signal->mask = signal->mask_saved;
-}
 
 long core_leave_slow(long result)
 {
@@ -27,7 +21,7 @@ long core_leave_slow(long result)
         } else if (signal_deliverable()) {
             restart = signal_deliver_in_core() && restart;
         } else if (thread->signal.restore_mask) {
-            restore_mask(&thread->signal);
+            signal_mask_restore(&thread->signal);
         } else {
             thread_timer_arm();
             /* musl's handler for its cancellation signal leaves that masked

@@ -182,6 +182,12 @@ static void resume_current(void)
         }
         if (signal_deliverable())
             signal_deliver_interrupted();
+        if (thread->signal.restore_mask) {
+            /* Interrupted on its way out of a call, between leaving the
+             * monitor and seeing the note that was taken above. */
+            signal_mask_restore(&thread->signal);
+            continue;
+        }
         thread_timer_arm();
         thread->interrupted = false;
         core_base->resume(&thread->context);

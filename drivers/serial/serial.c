@@ -29,6 +29,10 @@ enum {
 #define UART_FIFO_SIZE   16
 #define UART_POLLS_MAX   200000 /* then the line is taken for dead */
 
+/* What had come in before serial_init, for the first serial_read. */
+static uint8_t early;
+static bool have_early;
+
 bool serial_init(uint16_t port)
 {
     hw_out8(port + UART_SCRATCH, 0x5a);
@@ -39,6 +43,11 @@ bool serial_init(uint16_t port)
     hw_out8(port + UART_DATA, 1); /* 115200 baud */
     hw_out8(port + UART_IER, 0);
     hw_out8(port + UART_LCR, LCR_8N1);
+    /* Enabling the FIFO drops the one byte that a port without it keeps. */
+    if (hw_in8(port + UART_LSR) & LSR_RECEIVED) {
+        early = hw_in8(port + UART_DATA);
+        have_early = true;
+    }
     hw_out8(port + UART_FCR, FCR_ENABLE_CLEAR);
     hw_out8(port + UART_MCR, MCR_DTR_RTS_OUT2);
     return true;
@@ -68,14 +77,18 @@ size_t serial_read(uint16_t port, void *data, size_t size)
     uint8_t *out = data;
     size_t count = 0;
 
-    while (count < size && serial_pending(port))
+    if (have_early && size > 0) {
+        out[count++] = early;
+        have_early = false;
+    }
+    while (count < size && (hw_in8(port + UART_LSR) & LSR_RECEIVED))
         out[count++] = hw_in8(port + UART_DATA);
     return count;
 }
 
 bool serial_pending(uint16_t port)
 {
-    return (hw_in8(port + UART_LSR) & LSR_RECEIVED) != 0;
+    return have_early || (hw_in8(port + UART_LSR) & LSR_RECEIVED) != 0;
 }
 
 void serial_interrupt(uint16_t port, bool enable)

@@ -140,19 +140,20 @@ file root path = do
     else plain notFound404 "not found\n"
 
 contentType :: FilePath -> B.ByteString
-contentType path = fromMaybe "application/octet-stream" $ lookup (takeExtension path)
-  [ (".html", "text/html; charset=utf-8")
-  , (".css", "text/css; charset=utf-8")
-  , (".js", "text/javascript; charset=utf-8")
-  , (".txt", "text/plain; charset=utf-8")
-  , (".md", "text/markdown; charset=utf-8")
-  , (".json", "application/json")
-  , (".svg", "image/svg+xml")
-  , (".png", "image/png")
-  , (".jpg", "image/jpeg")
-  , (".gif", "image/gif")
-  , (".ico", "image/x-icon")
-  , (".woff2", "font/woff2")
-  , (".wasm", "application/wasm")
-  , (".pdf", "application/pdf")
-  ]
+contentType path =
+  fromMaybe "application/octet-stream" $ lookup (takeExtension path)
+    [ (".html", "text/html; charset=utf-8")
+    , (".css", "text/css; charset=utf-8")
+    , (".js", "text/javascript; charset=utf-8")
+    , (".txt", "text/plain; charset=utf-8")
+    , (".md", "text/markdown; charset=utf-8")
+    , (".json", "application/json")
+    , (".svg", "image/svg+xml")
+    , (".png", "image/png")
+    , (".jpg", "image/jpeg")
+    , (".gif", "image/gif")
+    , (".ico", "image/x-icon")
+    , (".woff2", "font/woff2")
+    , (".wasm", "application/wasm")
+    , (".pdf", "application/pdf")
+    ]

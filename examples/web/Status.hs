@@ -111,7 +111,8 @@ statusJson :: Status -> L.ByteString
 statusJson s = B.toLazyByteString . B.stringUtf8 . concat $
   [ "{\"base\": ", string (base s)
   , ", \"uptime_seconds\": ", seconds (uptime s)
-  , ", \"image_bytes\": ", if all (`elem` ['0' .. '9']) (image s) then image s else "null"
+  , ", \"image_bytes\": "
+  , if all (`elem` ['0' .. '9']) (image s) then image s else "null"
   , ", \"git_hash\": ", string GIT_HASH
   , ", \"processors\": ", show (processors s)
   , ", \"memory\": {"

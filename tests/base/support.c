@@ -137,7 +137,9 @@ static struct arch_frame fault_return;
 
 static void fault_note(uint32_t ready, const struct base_fault *fault)
 {
-    CHECK((ready & BASE_READY_FAULT) && fault);
+    if (!(ready & BASE_READY_FAULT))
+        return; /* the base's own late start, before the fault */
+    CHECK(fault != NULL);
     fault_seen = *fault;
     on_upcall = NULL;
     /* The code that faulted is left for good. */

@@ -5,13 +5,13 @@
  */
 #include "check.h"
 
-long __halvm_raw_syscall(long number, long a, long b, long c, long d,
-                             long e, long f);
+long __halvm_raw_syscall(long number, long a, long b, long c, long d, long e,
+                         long f);
 
 static unsigned calls;
 
-long __halvm_raw_syscall(long number, long a, long b, long c, long d,
-                             long e, long f)
+long __halvm_raw_syscall(long number, long a, long b, long c, long d, long e,
+                         long f)
 {
     CHECK(number == 39 && a == 1 && b == 2 && c == 3 && d == 4 && e == 5 &&
           f == 6);

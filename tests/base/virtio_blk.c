@@ -144,6 +144,7 @@ static void test_load(void)
 
 void test_main(void)
 {
+    base_uses_block();
     CHECK(base->dev_get(BASE_DEVICE_BLOCK, 0, &device) == BASE_OK);
     say("sectors ");
     say_number(device.sector_count);

@@ -85,6 +85,7 @@ void test_main(void)
     struct base_memory before, after;
     struct base_device other;
 
+    base_uses_net();
     CHECK(base->dev_get(BASE_DEVICE_NET, 99, &other) == BASE_NODEV);
     CHECK(base->dev_get(BASE_DEVICE_NET, 0, &device) == BASE_OK);
     CHECK((device.mac[0] & 1) == 0 && device.mtu >= 68 && device.mtu <= 1500);

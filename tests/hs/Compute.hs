@@ -44,16 +44,19 @@ main = do
   equal "digits of fib 2000" (length (show fib)) 418
   equal "fib 2000 mod 10^9" (fib `mod` 1000000000) 516817125
   equal "2^4423-1" (popCount (2 ^ (4423 :: Int) - 1 :: Integer)) 4423
-  equal "gcd" (gcd (2 ^ (200 :: Int) * 81) (3 ^ (100 :: Int) * 32)) (81 * 32 :: Integer)
+  equal "gcd" (gcd (2 ^ (200 :: Int) * 81) (3 ^ (100 :: Int) * 32))
+    (81 * 32 :: Integer)
   equal "division" ((10 ^ (40 :: Int)) `divMod` (7 :: Integer))
     (1428571428571428571428571428571428571428, 4)
   equal "sqrt" (showFFloat (Just 12) (sqrt 2 :: Double) "") "1.414213562373"
   equal "sin" (showFFloat (Just 9) (sin 1 + exp 1 :: Double) "") "3.559752813"
   equal "rounding" (map round [0.5, 1.5, -2.5 :: Double]) [0, 2, -2 :: Int]
   equal "hex" (showHex (2 ^ (70 :: Int) :: Integer) "") "400000000000000000"
-  equal "sort" (take 3 (sort [i * 7 `mod` 10007 | i <- [1 .. 10006 :: Int]])) [1, 2, 3]
+  equal "sort" (take 3 (sort [i * 7 `mod` 10007 | i <- [1 .. 10006 :: Int]]))
+    [1, 2, 3]
   equal "set" (S.size (S.fromList (map (`mod` 97) [1 .. 10000 :: Int]))) 97
-  equal "text" (T.unpack (T.map toUpper (T.replicate 3 (T.pack "ab-")))) "AB-AB-AB-"
+  equal "text" (T.unpack (T.map toUpper (T.replicate 3 (T.pack "ab-"))))
+    "AB-AB-AB-"
   equal "deep" (foldr (+) 0 [1 .. 1000000 :: Int]) 500000500000
   performMajorGC
   _ <- getRTSStatsEnabled

@@ -74,7 +74,8 @@ asynchronous = do
   got <- newEmptyMVar
   ready <- newEmptyMVar
   thread <- forkIO $
-    (putMVar ready () >> threadDelay 10000000) `catch` \(Mine n) -> putMVar got n
+    (putMVar ready () >> threadDelay 10000000)
+      `catch` \(Mine n) -> putMVar got n
   takeMVar ready
   throwTo thread (Mine 42)
   n <- within 5 "throwTo" (takeMVar got)

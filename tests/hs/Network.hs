@@ -25,7 +25,8 @@ main = do
 
 open :: HostName -> SocketType -> IO (Socket, PortNumber)
 open host kind = do
-  let hints = defaultHints { addrSocketType = kind, addrFlags = [AI_NUMERICHOST] }
+  let hints = defaultHints
+        { addrSocketType = kind, addrFlags = [AI_NUMERICHOST] }
   address : _ <- getAddrInfo (Just hints) (Just host) (Just "0")
   s <- openSocket address
   bind s (addrAddress address)
@@ -35,7 +36,8 @@ open host kind = do
 
 client :: HostName -> SocketType -> PortNumber -> IO Socket
 client host kind port = do
-  let hints = defaultHints { addrSocketType = kind, addrFlags = [AI_NUMERICHOST] }
+  let hints = defaultHints
+        { addrSocketType = kind, addrFlags = [AI_NUMERICHOST] }
   address : _ <- getAddrInfo (Just hints) (Just host) (Just (show port))
   s <- openSocket address
   connect s (addrAddress address)
@@ -92,17 +94,18 @@ refused = do
     (either (const True :: IOException -> Bool) (const False) result)
 
 large :: IO ()
-large = bracket (open "127.0.0.1" Stream) (close . fst) $ \(listener, port) -> do
-  received <- newEmptyMVar
-  _ <- forkIO $ do
-    (s, _) <- accept listener
-    text <- recvExactly s 3000000
-    putMVar received (C.length text, C.foldl' step 0 text)
-    close s
-  let text = C.pack (take 3000000 (cycle ['a' .. 'z']))
-  bracket (client "127.0.0.1" Stream port) close (`sendAll` text)
-  got <- within 15 "large" (takeMVar received)
-  equal "large transfer" got (3000000, C.foldl' step 0 text)
+large = bracket (open "127.0.0.1" Stream) (close . fst) $
+  \(listener, port) -> do
+    received <- newEmptyMVar
+    _ <- forkIO $ do
+      (s, _) <- accept listener
+      text <- recvExactly s 3000000
+      putMVar received (C.length text, C.foldl' step 0 text)
+      close s
+    let text = C.pack (take 3000000 (cycle ['a' .. 'z']))
+    bracket (client "127.0.0.1" Stream port) close (`sendAll` text)
+    got <- within 15 "large" (takeMVar received)
+    equal "large transfer" got (3000000, C.foldl' step 0 text)
   where
     step :: Int -> Char -> Int
     step h c = (h * 31 + fromEnum c) `mod` 1000003

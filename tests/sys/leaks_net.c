@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Connections leave no memory behind. As leaks.c, for sockets.
+ * Connections leave no memory behind. As leaks.c, for sockets; a few pages
+ * may lie half used at the one moment and not at the other, but what is lost
+ * in each round would be far more.
  *
  * Covers: socket connect accept close shutdown
  * timeout: 20
  */
 #include "net.h"
 
-enum { WARM_UP = 40, ROUNDS = 120 };
+enum { WARM_UP = 40, ROUNDS = 240, SLACK_KIB = 16 };
 
 static long free_kb(void)
 {
@@ -91,7 +93,7 @@ int main(void)
     check_sleep_ms(300);
     long after = free_kb();
     CHECK_EQ(check_open_descriptors(), open_before);
-    if (check_unikernel() && after < before) {
+    if (check_unikernel() && after < before - SLACK_KIB) {
         fprintf(stderr, "%s:%d: %ld KiB free before, %ld after %d rounds\n",
                 __FILE__, __LINE__, before, after, ROUNDS);
         return 1;

@@ -56,6 +56,7 @@ static void test_large(void)
     size_t size = 1 << 20;
     char *p = mmap(NULL, size, RW, AP, -1, 0);
 
+    CHECK(p != MAP_FAILED);
     memset(p, 'l', size);
     while (size < 8 << 20) { /* as realloc does */
         p = mremap(p, size, size * 2, MREMAP_MAYMOVE);

@@ -114,6 +114,7 @@ static void *write_lots(void *argument)
     int fd = *(int *)argument;
     unsigned char *data = malloc(LOTS);
 
+    CHECK(data != NULL);
     for (int i = 0; i < LOTS; i++)
         data[i] = (unsigned char)(i >> 4);
     CHECK_EQ(write(fd, data, LOTS), LOTS); /* blocks until all is taken */

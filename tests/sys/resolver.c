@@ -29,6 +29,9 @@ int main(void)
     CHECK_EQ(getaddrinfo(NULL, "8080", &hints, &list), 0);
     CHECK(list != NULL);
     freeaddrinfo(list);
+    /* The unikernel has the file; a bare Linux root may not. */
+    if (access("/etc/hosts", F_OK) != 0 && !check_unikernel())
+        return 0;
     hints.ai_flags = 0;
     hints.ai_family = AF_INET;
     CHECK_EQ(getaddrinfo("localhost", "8080", &hints, &list), 0);

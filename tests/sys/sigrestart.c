@@ -28,11 +28,16 @@ static void handler(int flags)
     calls = 0;
 }
 
-/* Sends the signal and, when told to, writes a byte later. */
+static volatile sig_atomic_t ended;
+
+/* Sends the signal and later a byte; without a descriptor for that, the signal
+ * again and again, since the first may come before the call that waits. */
 static void *disturb(void *argument)
 {
-    check_sleep_ms(15);
-    pthread_kill(main_thread, SIGUSR1);
+    do {
+        check_sleep_ms(10);
+        pthread_kill(main_thread, SIGUSR1);
+    } while (!argument && !ended);
     check_sleep_ms(15);
     if (argument)
         CHECK_EQ(write(*(int *)argument, "x", 1), 1);
@@ -43,8 +48,15 @@ static pthread_t start(int *fd)
 {
     pthread_t thread;
 
+    ended = 0;
     CHECK_EQ(pthread_create(&thread, NULL, disturb, fd), 0);
     return thread;
+}
+
+static void finish(pthread_t thread)
+{
+    ended = 1;
+    CHECK_EQ(pthread_join(thread, NULL), 0);
 }
 
 static void test_read(void)
@@ -55,13 +67,13 @@ static void test_read(void)
     handler(0);
     thread = start(NULL);
     CHECK_ERR(read(p[0], &c, 1), EINTR);
-    CHECK_EQ(calls, 1);
-    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK(calls >= 1);
+    finish(thread);
     handler(SA_RESTART);
     thread = start(&p[1]);
     CHECK_EQ(read(p[0], &c, 1), 1); /* started again after the handler */
-    CHECK_EQ(calls, 1);
-    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK(calls >= 1);
+    finish(thread);
 }
 
 /* A write that has done a part says how much, and that is no error. */
@@ -74,7 +86,7 @@ static void test_partial_write(void)
     thread = start(NULL);
     ssize_t done = write(p[1], data, sizeof(data));
     CHECK_EQ(done, 65536);
-    CHECK_EQ(pthread_join(thread, NULL), 0);
+    finish(thread);
     while (done > 0)
         done -= read(p[0], data, sizeof(data));
 }
@@ -88,11 +100,11 @@ static void test_sleep(void)
     thread = start(NULL);
     CHECK_ERR(nanosleep(&second, &left), EINTR);
     CHECK(left.tv_sec == 0 && left.tv_nsec > 500000000);
-    CHECK_EQ(pthread_join(thread, NULL), 0);
+    finish(thread);
     thread = start(NULL);
     CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, 0, &second, &left), EINTR);
     CHECK(left.tv_nsec > 500000000);
-    CHECK_EQ(pthread_join(thread, NULL), 0);
+    finish(thread);
 }
 
 static void test_sockets(void)
@@ -107,17 +119,17 @@ static void test_sockets(void)
     handler(0);
     thread = start(NULL);
     CHECK_ERR(recv(pair[0], &c, 1, 0), EINTR);
-    CHECK_EQ(pthread_join(thread, NULL), 0);
+    finish(thread);
     handler(SA_RESTART);
     thread = start(&pair[1]);
     CHECK_EQ(recv(pair[0], &c, 1, 0), 1);
-    CHECK_EQ(pthread_join(thread, NULL), 0);
+    finish(thread);
     CHECK_EQ(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
     CHECK_EQ(listen(listener, 1), 0);
     handler(0);
     thread = start(NULL);
     CHECK_ERR(accept(listener, NULL, NULL), EINTR);
-    CHECK_EQ(pthread_join(thread, NULL), 0);
+    finish(thread);
     close(pair[0]);
     close(pair[1]);
     close(listener);
@@ -130,7 +142,9 @@ static void *hold(void *argument)
 
     CHECK_EQ(pthread_mutex_lock(mutex), 0);
     CHECK_EQ(write(p[1], "l", 1), 1);
-    check_sleep_ms(40);
+    while (calls == 0)
+        check_sleep_ms(5);
+    check_sleep_ms(5);
     CHECK_EQ(pthread_mutex_unlock(mutex), 0);
     return NULL;
 }
@@ -146,10 +160,10 @@ static void test_mutex(void)
     CHECK_EQ(read(p[0], &c, 1), 1);
     thread = start(NULL);
     CHECK_EQ(pthread_mutex_lock(&mutex), 0);
-    CHECK_EQ(calls, 1);
+    CHECK(calls >= 1);
     CHECK_EQ(pthread_mutex_unlock(&mutex), 0);
     CHECK_EQ(pthread_join(holder, NULL), 0);
-    CHECK_EQ(pthread_join(thread, NULL), 0);
+    finish(thread);
 }
 
 int main(void)

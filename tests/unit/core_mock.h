@@ -390,7 +390,7 @@ const char *__asan_default_options(void)
     return "detect_leaks=0";
 }
 
-/* A system call, as gate/lock.c makes them. */
+/* A system call, as gate/lock.S makes them. */
 #define CALL(expression)                                                       \
     ({                                                                         \
         long call_result;                                                      \

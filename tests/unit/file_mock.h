@@ -151,6 +151,10 @@ static enum base_status mock_dev_get(enum base_device_kind kind, unsigned index,
     return BASE_NODEV;
 }
 
+void base_uses_block(void)
+{
+}
+
 static struct base file_base;
 static struct base_info file_info;
 

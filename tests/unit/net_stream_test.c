@@ -122,6 +122,26 @@ static void test_nonblocking(void)
     s_close(fd);
 }
 
+/* No memory for a segment while another is under way: the socket is not
+ * writable until that is acknowledged. */
+static void test_no_memory(void)
+{
+    int server = listener(AF_INET, 8009, 5), client, peer;
+
+    pair(server, 8009, &client, &peer);
+    CHECK(s_send(client, "a", 1, 0) == 1);
+    mock_alloc_fails = true;
+    CHECK(s_send(client, "b", 1, MSG_DONTWAIT) == -EAGAIN);
+    CHECK((s_poll(client) & OUT) == 0);
+    mock_alloc_fails = false;
+    mock_run_ms(1000);
+    CHECK((s_poll(client) & OUT) == OUT);
+    CHECK(s_send(client, "b", 1, MSG_DONTWAIT) == 1);
+    s_close(client);
+    s_close(peer);
+    s_close(server);
+}
+
 static void test_reset(void)
 {
     struct linger linger = {1, 0};
@@ -324,6 +344,7 @@ int main(void)
     test_transfer();
     test_refused();
     test_nonblocking();
+    test_no_memory();
     test_reset();
     test_bulk();
     test_small_buffers();

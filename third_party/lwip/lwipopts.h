@@ -45,9 +45,12 @@
 #define PBUF_POOL_BUFSIZE       1536
 
 /* -- links -- */
-#define LWIP_ETHERNET                 1
-#define LWIP_ARP                      1
-#define ARP_TABLE_SIZE                64
+#define LWIP_ETHERNET 1
+#define LWIP_ARP      1
+/* A /24 at once: lwIP gives up known neighbours before those it still asks
+ * for, so in a smaller table a flood of SYNs from the subnet's unused addresses
+ * puts out the honest clients. */
+#define ARP_TABLE_SIZE                256
 #define ARP_QUEUEING                  1
 #define ARP_QUEUE_LEN                 64
 #define ETHARP_SUPPORT_STATIC_ENTRIES 0

@@ -213,6 +213,16 @@ static bool take_gdb(struct run *run, const struct option_row *row,
     return true;
 }
 
+/* A file or a pipe on standard input has an end, which a program that reads
+ * bytes from a terminal would never see. */
+static bool input_is_stream(void)
+{
+    struct stat status;
+
+    return fstat(STDIN_FILENO, &status) == 0 &&
+           (S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode));
+}
+
 static bool take_tty(struct run *run, const struct option_row *row,
                      const char *value)
 {
@@ -544,6 +554,8 @@ int run_verb(int argc, char **argv)
     if (status)
         return status < 0 ? 0 : status;
     chosen = run.on != ON_DEFAULT;
+    if (run.tty == NULL && !run.dry_run && input_is_stream())
+        run.tty = "off";
     if (run.on != ON_LINUX && !run.dry_run) {
         bool installed = qemu_is_installed();
 

@@ -83,6 +83,9 @@ struct file *file_get(int fd);
  * >= lowest; flags: O_CLOEXEC or 0. Returns it, or -EMFILE with the reference
  * put. */
 int file_install(struct file *file, int lowest, int flags);
+/* 0 if file_install would find a descriptor now, or -EMFILE: for calls that
+ * must not take what they then cannot give. */
+int file_room(void);
 /* As file_get, and also gives files opened with O_PATH, which can be named
  * but not used: for dup, fstat, fchdir and the *at calls. */
 struct file *file_get_path(int fd);

@@ -129,7 +129,10 @@ long core_accept4(long a, long b, long c, long d)
     if (!file)
         return result;
     struct file *peer = NULL;
-    if (file->ops->socket->accept)
+    /* Without a descriptor for it the connection stays in the backlog. */
+    if (file->ops->socket->accept && file_room() < 0)
+        error = -EMFILE;
+    else if (file->ops->socket->accept)
         peer = file->ops->socket->accept(file, flags & SOCK_NONBLOCK, &error);
     file_unref(file);
     if (!peer)

@@ -157,6 +157,13 @@ static void table_set(uint32_t fd, struct file *file, int flags)
         (uintptr_t)file | (flags & O_CLOEXEC ? FILE_SLOT_CLOEXEC : 0);
 }
 
+int file_room(void)
+{
+    int fd = table_free(0);
+
+    return fd < 0 ? fd : 0;
+}
+
 int file_install(struct file *file, int lowest, int flags)
 {
     ASSERT(lowest >= 0);

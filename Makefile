@@ -160,9 +160,6 @@ $(B)/obj/%.S.o: %.S | $(B)/musl/built
 	@echo "  CC $@"
 	$(Q)$(CC) $(CFLAGS_HERE) -MMD -MP -c -o $@ $<
 
-# One relocatable object whose names are local but for __halvm_* and halvm_*,
-# so that a program may use any name it likes; its sections stay apart for
-# --gc-sections.
 # The pure functions that core uses are musl's own, linked in: a program may
 # replace memcpy, and libc/memcpy.S uses vector registers, which core must
 # leave alone.
@@ -172,6 +169,9 @@ $(B)/obj/string.a: $(B)/musl/built
 	$(Q)cd $(B)/musl/obj/src && find string stdlib/atoi.o network/htonl.o \
 		-name '*.o' | sort | xargs $(AR) rcsD $(TOP)/$@
 
+# One relocatable object whose names are local but for __halvm_* and halvm_*,
+# so that a program may use any name it likes; its sections stay apart for
+# --gc-sections (--unique: docs/decisions/0005-names.md).
 $(B)/obj/halvm.o: $(CORE_OBJ) $(LWIP_OBJ) $(B)/obj/string.a
 	$(Q)$(LD) -r --unique -o $@.all $^
 	$(Q)objcopy --wildcard -G '__halvm_*' -G 'halvm_*' $@.all $@

@@ -173,25 +173,32 @@ static int fpu_pop(uint8_t *fpu, uint64_t address)
     return 0;
 }
 
+/* Those that have the same name in both structures. */
+#define COPY_REGISTERS(to, from)                                               \
+    do {                                                                       \
+        COPY(to, from, r8);                                                    \
+        COPY(to, from, r9);                                                    \
+        COPY(to, from, r10);                                                   \
+        COPY(to, from, r11);                                                   \
+        COPY(to, from, r12);                                                   \
+        COPY(to, from, r13);                                                   \
+        COPY(to, from, r14);                                                   \
+        COPY(to, from, r15);                                                   \
+        COPY(to, from, rdi);                                                   \
+        COPY(to, from, rsi);                                                   \
+        COPY(to, from, rbp);                                                   \
+        COPY(to, from, rbx);                                                   \
+        COPY(to, from, rdx);                                                   \
+        COPY(to, from, rax);                                                   \
+        COPY(to, from, rcx);                                                   \
+        COPY(to, from, rsp);                                                   \
+        COPY(to, from, rip);                                                   \
+    } while (0)
+#define COPY(to, from, name) ((to)->name = (from)->name)
+
 static void registers_save(struct sigcontext *to, const struct arch_frame *from)
 {
-    to->r8 = from->r8;
-    to->r9 = from->r9;
-    to->r10 = from->r10;
-    to->r11 = from->r11;
-    to->r12 = from->r12;
-    to->r13 = from->r13;
-    to->r14 = from->r14;
-    to->r15 = from->r15;
-    to->rdi = from->rdi;
-    to->rsi = from->rsi;
-    to->rbp = from->rbp;
-    to->rbx = from->rbx;
-    to->rdx = from->rdx;
-    to->rax = from->rax;
-    to->rcx = from->rcx;
-    to->rsp = from->rsp;
-    to->rip = from->rip;
+    COPY_REGISTERS(to, from);
     to->eflags = from->rflags & ~(uint64_t)RFLAGS_RESUME;
     to->cs = LINUX_CS;
     to->__pad0 = LINUX_SS;
@@ -200,23 +207,7 @@ static void registers_save(struct sigcontext *to, const struct arch_frame *from)
 static void registers_restore(struct arch_frame *to,
                               const struct sigcontext *from)
 {
-    to->r8 = from->r8;
-    to->r9 = from->r9;
-    to->r10 = from->r10;
-    to->r11 = from->r11;
-    to->r12 = from->r12;
-    to->r13 = from->r13;
-    to->r14 = from->r14;
-    to->r15 = from->r15;
-    to->rdi = from->rdi;
-    to->rsi = from->rsi;
-    to->rbp = from->rbp;
-    to->rbx = from->rbx;
-    to->rdx = from->rdx;
-    to->rax = from->rax;
-    to->rcx = from->rcx;
-    to->rsp = from->rsp;
-    to->rip = from->rip;
+    COPY_REGISTERS(to, from);
     to->rflags = (from->eflags & RFLAGS_APPLICATION) | RFLAGS_ALWAYS;
 }
 

@@ -119,7 +119,8 @@ ALONE_SRC := gate/dispatch.c gate/raw.c base/hw/note.S
 CORE_OBJ := $(patsubst %,$(B)/obj/%.o,$(filter-out $(ALONE_SRC),$(CORE_SRC)))
 GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
 CORE_CFLAGS := -std=c11 -O2 -g $(MAP) -nostdinc -isystem $(GCC_INCLUDE) \
-	-isystem $(B)/musl/root/include -D_GNU_SOURCE -I. -Iinclude \
+	-isystem $(B)/musl/root/include -isystem $(B)/generate/include \
+	-D__XEN_INTERFACE_VERSION__=0x00040e00 -D_GNU_SOURCE -I. -Iinclude \
 	-Iarch/x86_64 -fno-pic -fno-pie -mcmodel=small -mgeneral-regs-only \
 	-ffunction-sections -fdata-sections -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -DHALVM_IMAGE \
@@ -140,6 +141,13 @@ HOT_SRC := $(wildcard arch/x86_64/*.c core/net/*.c gate/dispatch.c) \
 		poll.c regular.c socket_calls.c)
 HOT_OBJ := $(HOT_SRC:%=$(B)/obj/%.o)
 $(filter-out $(HOT_OBJ),$(CORE_OBJ)): CFLAGS_HERE += -Os
+
+# Xen's public headers, alone: /usr/include holds the host libc's, too.
+XEN_HEADERS := $(B)/generate/include/xen
+$(XEN_HEADERS):
+	@mkdir -p $(@D)
+	@ln -sfn /usr/include/xen $@
+$(CORE_OBJ): | $(XEN_HEADERS)
 
 -include third_party/lwip/lwip.mk
 LWIP_OBJ := $(patsubst %.c,$(B)/obj/lwip/%.o,$(LWIP_FILES))

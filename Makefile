@@ -113,7 +113,7 @@ $(B)/lib/halvm/lib/libc.a: $(B)/musl/built $(LIBC_OBJ)
 
 CORE_SRC := $(sort $(wildcard core/*.c core/*/*.c gate/*.c gate/*.S \
 	arch/x86_64/*.c arch/x86_64/*.S base/hw/*.c base/hw/*.S \
-	base/linux/*.c drivers/*/*.c))
+	base/xenpv/*.c base/xenpv/*.S drivers/*/*.c drivers/*/*.S))
 # Linked by themselves: see their first lines.
 ALONE_SRC := gate/dispatch.c gate/raw.c base/hw/note.S
 CORE_OBJ := $(patsubst %,$(B)/obj/%.o,$(filter-out $(ALONE_SRC),$(CORE_SRC)))

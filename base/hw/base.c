@@ -6,7 +6,7 @@
 
 struct base_info hw_info;
 
-const struct base hw_base = {
+struct base hw_base = {
     .version = BASE_VERSION,
     .name = "hw",
     .exit = hw_exit,

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 
 #include "drivers/serial/serial.h"
+#include "drivers/xen/xen.h"
 #include "drivers/virtio/virtio.h"
 #include "parts.h"
 
@@ -16,7 +17,8 @@ static bool devices_known; /* from when on a virtio device can be used */
 
 void hw_console_init(void)
 {
-    present = serial_init(SERIAL_COM1);
+    if (!xen_pv)
+        present = serial_init(SERIAL_COM1);
 }
 
 static void input_interrupt(void *argument)
@@ -40,7 +42,10 @@ void hw_console_input_init(void)
 
 void hw_console_write(const void *data, size_t size)
 {
-    if (present)
+    if (xen_pv)
+        xen_hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, size,
+                      (uint64_t)data, 0, 0);
+    else if (present)
         serial_write(SERIAL_COM1, data, size);
     else if (devices_known)
         virtio_console_write(data, size);
@@ -50,6 +55,8 @@ size_t hw_console_read(void *data, size_t size)
 {
     size_t count = 0;
 
+    if (xen_pv)
+        return 0;
     if (!present)
         return virtio_console_read(data, size);
     count = serial_read(SERIAL_COM1, data, size);

@@ -82,7 +82,10 @@ uint32_t hw_wait(uint64_t deadline_ns)
             break;
         wait_deadline = deadline_ns;
         alarm_update(now);
-        __asm__ volatile("sti; hlt; cli" ::: "memory");
+        if (xen_pv)
+            xenpv_idle();
+        else
+            __asm__ volatile("sti; hlt; cli" ::: "memory");
         ready = hw_ready_take();
     }
     wait_deadline = HW_NEVER;
@@ -96,7 +99,8 @@ void hw_late_init(void)
         return;
     late_done = true;
     hw_console_input_init();
-    acpi_power_arm();
+    if (!xen_pv)
+        acpi_power_arm();
 }
 
 /* A program that only computes never waits, and has a power button all the

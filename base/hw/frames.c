@@ -133,12 +133,16 @@ static bool refill(void)
     end = (start | (HW_FRAMES_LARGE - 1)) + 1;
     if (end > region->end)
         end = region->end;
+    if (xen_pv)
+        xenpv_direct_need(start * HW_PAGE, end * HW_PAGE);
     for (i = start; i < end; i++)
         region->state[i - region->first] = 0;
     untaken_free(region, start, end);
     next_frame = end;
     if (end == region->end && ++next_region < region_count)
         next_frame = regions[next_region].first;
+    if (xen_pv)
+        xenpv_direct_spare();
     return true;
 }
 

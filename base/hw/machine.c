@@ -84,7 +84,7 @@ void hw_machine_take(uint64_t start, uint64_t end)
 }
 
 /* Loaders give the map in ascending order, and some with neighbours split. */
-static void ram_add(uint64_t start, uint64_t size)
+void hw_machine_ram(uint64_t start, uint64_t size)
 {
     struct hw_machine *m = &hw_machine;
     uint64_t end = page_down(start + size);
@@ -109,7 +109,7 @@ static void ram_add(uint64_t start, uint64_t size)
     m->ram_count++;
 }
 
-static void initrd_set(uint64_t start, uint64_t size)
+void hw_machine_initrd(uint64_t start, uint64_t size)
 {
     if (hw_machine.initrd.end != 0 || size == 0)
         return; /* only the first module is ours */
@@ -118,9 +118,8 @@ static void initrd_set(uint64_t start, uint64_t size)
     hw_machine_take(start, start + size);
 }
 
-static void command_line_set(uint64_t physical)
+void hw_machine_command_line(const char *line, uint64_t physical)
 {
-    const char *line = hw_boot_map(physical, LIMIT_COMMAND_LINE_SIZE);
     size_t size = 0;
 
     while (size < LIMIT_COMMAND_LINE_SIZE && line[size] != 0)
@@ -129,6 +128,12 @@ static void command_line_set(uint64_t physical)
         hw_crash("command line longer than 4095 bytes", NULL, 0, 134);
     hw_machine_take(physical, physical + size + 1);
     hw_info.command_line = line;
+}
+
+static void command_line_at(uint64_t physical)
+{
+    hw_machine_command_line(hw_boot_map(physical, LIMIT_COMMAND_LINE_SIZE),
+                            physical);
 }
 
 static void pvh_read(uint64_t physical)
@@ -142,15 +147,15 @@ static void pvh_read(uint64_t physical)
         hw_crash("the PVH loader gave no memory map", NULL, 0, 134);
     hw_platform.acpi_rsdp = info->rsdp;
     if (info->command_line != 0)
-        command_line_set(info->command_line);
+        command_line_at(info->command_line);
     memory =
         hw_boot_map(info->memory_map, info->memory_map_count * sizeof(*memory));
     for (i = 0; i < info->memory_map_count; i++)
         if (memory[i].type == MEMORY_RAM)
-            ram_add(memory[i].address, memory[i].size);
+            hw_machine_ram(memory[i].address, memory[i].size);
     if (info->module_count > 0) {
         module = hw_boot_map(info->modules, sizeof(*module));
-        initrd_set(module->address, module->size);
+        hw_machine_initrd(module->address, module->size);
     }
 }
 
@@ -165,7 +170,7 @@ static void multiboot2_memory_read(const struct multiboot2_memory *tag)
         const struct pvh_memory *entry =
             (const void *)((const char *)tag + offset);
         if (entry->type == MEMORY_RAM)
-            ram_add(entry->address, entry->size);
+            hw_machine_ram(entry->address, entry->size);
     }
 }
 
@@ -184,9 +189,9 @@ static void multiboot2_read(uint64_t physical)
         if (tag->type == MULTIBOOT2_END || tag->size < sizeof(*tag))
             break;
         if (tag->type == MULTIBOOT2_COMMAND_LINE)
-            command_line_set(physical + offset + sizeof(*tag));
+            command_line_at(physical + offset + sizeof(*tag));
         else if (tag->type == MULTIBOOT2_MODULE)
-            initrd_set(module->start, module->end - module->start);
+            hw_machine_initrd(module->start, module->end - module->start);
         else if (tag->type == MULTIBOOT2_MEMORY)
             multiboot2_memory_read(here);
         else if (tag->type == MULTIBOOT2_ACPI_NEW ||
@@ -206,10 +211,17 @@ void hw_machine_init(unsigned loader, uint64_t info)
     hw_info.command_line = "";
     hw_machine_take(0, HW_PAGE);
     hw_machine_take(hw_info.image_start, hw_info.image_end);
-    if (loader == HW_LOADER_PVH)
+    switch (loader) {
+    case HW_LOADER_PVH:
         pvh_read(info);
-    else
+        break;
+    case HW_LOADER_MULTIBOOT2:
         multiboot2_read(info);
+        break;
+    case HW_LOADER_XENPV:
+        xenpv_machine_read((const void *)info);
+        break;
+    }
 }
 
 /* Downwards from the top of a piece, stepping below whatever is taken. */
@@ -240,6 +252,8 @@ uint64_t hw_machine_carve(uint64_t size)
     if (found == 0)
         hw_crash("not enough memory to start", NULL, 0, 134);
     hw_machine_take(found, found + size);
+    if (xen_pv)
+        xenpv_direct_need(found, found + size);
     hw_machine.carved += size / HW_PAGE;
     return found;
 }

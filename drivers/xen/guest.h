@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What drivers/xen and the two bases that use it call of each other, beyond
+ * xen.h.
+ */
+#ifndef HALVM_XEN_GUEST_H
+#define HALVM_XEN_GUEST_H
+
+#include "drivers/xen/xen.h"
+
+/* The page that Xen and we share (guest.c); known once the base mapped it. */
+extern volatile struct shared_info *const xen_shared;
+/* Which page that is to be: of the image, and nothing is in it yet. */
+extern uint8_t xen_shared_page[];
+extern bool xen_vmmcall; /* hypercalls of an HVM guest: AMD's instruction */
+
+/* All ports masked. Once xen_shared is there. */
+void xen_event_init(void);
+/* Calls the handlers of all ports that are pending. Upcalls held back. */
+void xen_event_dispatch(void);
+
+/* Xen's system time at clock_monotonic() == deadline_ns; 0 (never, to Xen) for
+ * UINT64_MAX (base/hw/clock.c). */
+uint64_t xen_clock_of(uint64_t deadline_ns);
+
+#endif

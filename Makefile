@@ -260,12 +260,15 @@ examples: $(E)/hello $(E)/httpd $(E)/Hello $(E)/web
 $(E)/%: examples/%.c $(READY) | all
 	@mkdir -p $(@D)
 	$(Q)$(B)/bin/halvm-cc -O2 -o $@ $<
+# GHC does not see that our libraries changed: it links what is not there.
 $(E)/Hello: examples/Hello.hs $(READY) | all
 	@mkdir -p $(@D)
+	@rm -f $@
 	$(Q)$(B)/bin/halvm-ghc -v0 -O -outputdir $@.obj -o $@ $<
 $(E)/web: $(wildcard examples/web/*.hs) $(READY) | all
 	@mkdir -p $(@D)
 	@echo "  GHC $@ (half a minute)"
+	@rm -f $@
 	$(Q)$(B)/bin/halvm-ghc -v0 -O -threaded -iexamples/web \
 		'-optP-DGIT_HASH="$(GIT_HASH)"' -outputdir $@.obj -o $@ \
 		examples/web/Main.hs

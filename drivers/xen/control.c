@@ -1,3 +1,7 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The end of a Xen domain: the status becomes the reason of its shutdown.
+ */
 #include <stdint.h>
 #include <xen/sched.h>
 #include "drivers/xen/xen.h"

@@ -42,7 +42,7 @@ void hw_console_input_init(void)
 
 void hw_console_write(const void *data, size_t size)
 {
-    if (xen_pv)
+    if (xen_present)
         xen_hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, size,
                       (uint64_t)data, 0, 0);
     else if (present)
@@ -55,7 +55,7 @@ size_t hw_console_read(void *data, size_t size)
 {
     size_t count = 0;
 
-    if (xen_pv)
+    if (xen_present)
         return 0;
     if (!present)
         return virtio_console_read(data, size);

@@ -5,6 +5,8 @@
  * Called once at boot, before interrupts are on. Intel SDM volume 3; CPUID
  * leaves of hypervisors: Linux's arch/x86/include/asm/{kvm_para,hypervisor}.h.
  */
+#include <xen/arch-x86/cpuid.h>
+
 #include "parts.h"
 
 #define CR4_OSFXSR   (1ull << 9)
@@ -116,13 +118,14 @@ static void hypervisor_detect(void)
     hw_cpu.hypervisor_leaf = 0x40000000;
     hw_cpu.hypervisor_leaf_max = regs[0];
     hw_cpu.tcg = regs[1] == 0x54474354; /* "TCGT" */
-    /* Behind Hyper-V's leaves, if those are offered too, KVM's are 0x100 up. */
+    /* Behind Hyper-V's, if those are offered too, the others' are 0x100 up. */
     if (regs[1] == 0x7263694d) { /* "Micr" */
         cpuid(0x40000100, 0, regs);
         hw_cpu.hypervisor_leaf = 0x40000100;
         hw_cpu.hypervisor_leaf_max = regs[0];
     }
     hw_cpu.kvm = regs[1] == 0x4b4d564b; /* "KVMK" */
+    hw_cpu.xen = regs[1] == XEN_CPUID_SIGNATURE_EBX;
 }
 
 static void features_detect(uint64_t *cr4, uint32_t *xcr0)

@@ -33,7 +33,7 @@ size_t hw_entropy(void *data, size_t size)
     while (done < size && random_word(&word))
         for (i = 0; i < 8 && done < size; i++, word >>= 8)
             out[done++] = (uint8_t)word;
-    if (done < size && !xen_pv)
+    if (done < size)
         done += virtio_rng_read(out + done, size - done);
     return done;
 }

@@ -99,7 +99,7 @@ void hw_late_init(void)
         return;
     late_done = true;
     hw_console_input_init();
-    if (!xen_pv)
+    if (!xen_present)
         acpi_power_arm();
 }
 

@@ -33,7 +33,7 @@ void hw_exit(int status)
 {
     hw_interrupts_off();
     hw_print("\x1ehalvm:exit=%d\n", (uint64_t)(status & 255));
-    if (xen_pv)
+    if (xen_present)
         xen_exit(status);
     hw_late_init();
     acpi_power_off();

@@ -27,6 +27,7 @@ extern struct base_info hw_info;
 /* A paravirtual guest of Xen, where what would be privileged instructions is
  * done by base/xenpv (drivers/xen/guest.c). */
 extern bool xen_pv;
+extern bool xen_present; /* that, or Xen's guest of another kind */
 void xenpv_interrupts_off(void);
 void xenpv_interrupts_on(void);
 

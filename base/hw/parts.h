@@ -171,7 +171,7 @@ bool hw_mem_resident(uint64_t addr);
 /* -- processor (cpu.c, entry.S) -- */
 
 struct hw_cpu {
-    bool hypervisor, tcg, kvm;
+    bool hypervisor, tcg, kvm, xen;
     bool fsgsbase, x2apic, tsc_deadline, rdrand, rdseed, page_1g;
     uint32_t hypervisor_leaf; /* 0x40000000 or where KVM's leaves begin */
     uint32_t hypervisor_leaf_max;

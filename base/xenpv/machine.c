@@ -27,12 +27,11 @@ static uint64_t round_up(uint64_t value, uint64_t unit)
 }
 
 /* A page that Xen or the toolstack knows by its machine frame. */
-static uint64_t take_machine_page(uint64_t frame)
+static void machine_page_take(uint64_t frame)
 {
     uint64_t physical = xenpv_physical_of(frame * HW_PAGE);
 
     hw_machine_take(physical, physical + HW_PAGE);
-    return physical;
 }
 
 void xenpv_machine_read(const struct start_info *start)
@@ -48,8 +47,12 @@ void xenpv_machine_read(const struct start_info *start)
     hw_machine_take((uint64_t)start, (uint64_t)start + HW_PAGE);
     hw_machine_take(s->tables, s->free);
     if (!xen_dom0) {
-        take_machine_page(start->store_mfn);
-        take_machine_page(start->console.domU.mfn);
+        xen_rings.store_frame = start->store_mfn;
+        xen_rings.store_port = start->store_evtchn;
+        xen_rings.console_frame = start->console.domU.mfn;
+        xen_rings.console_port = start->console.domU.evtchn;
+        machine_page_take(start->store_mfn);
+        machine_page_take(start->console.domU.mfn);
     }
     hw_machine_command_line((const char *)start->cmd_line,
                             (uint64_t)start->cmd_line);

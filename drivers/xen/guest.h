@@ -14,6 +14,18 @@ extern volatile struct shared_info *const xen_shared;
 extern uint8_t xen_shared_page[];
 extern bool xen_vmmcall; /* hypercalls of an HVM guest: AMD's instruction */
 
+/* Rings that the toolstack made; frame 0 where there is none. */
+struct xen_rings {
+    uint64_t store_frame, console_frame;
+    evtchn_port_t store_port, console_port;
+};
+extern struct xen_rings xen_rings;
+
+/* In a PVH or HVM guest, after CPUID said that Xen is there: makes hypercalls
+ * and the shared page work (xen_present). Then, with an APIC: events, rings. */
+void xen_hvm_init(void);
+void xen_hvm_events_init(void);
+
 /* All ports masked. Once xen_shared is there. */
 void xen_event_init(void);
 /* Calls the handlers of all ports that are pending. Upcalls held back. */

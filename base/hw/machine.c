@@ -9,6 +9,7 @@
  * PVH: Xen's public/arch-x86/hvm/start_info.h. Multiboot2: specification 2.0,
  * section 3.6.
  */
+#include "drivers/xen/guest.h"
 #include "parts.h"
 
 #define PVH_MAGIC 0x336ec578u
@@ -143,20 +144,24 @@ static void pvh_read(uint64_t physical)
     const struct pvh_module *module;
     unsigned i;
 
-    if (info->magic != PVH_MAGIC || info->version < 1)
+    if (info->magic != PVH_MAGIC || (info->version < 1 && !xen_present))
         hw_crash("the PVH loader gave no memory map", NULL, 0, 134);
     hw_platform.acpi_rsdp = info->rsdp;
     if (info->command_line != 0)
         command_line_at(info->command_line);
+    if (info->module_count > 0) {
+        module = hw_boot_map(info->modules, sizeof(*module));
+        hw_machine_initrd(module->address, module->size);
+    }
+    if (info->version < 1) {
+        xen_hvm_memory_read(); /* as Xen itself starts its first domain */
+        return;
+    }
     memory =
         hw_boot_map(info->memory_map, info->memory_map_count * sizeof(*memory));
     for (i = 0; i < info->memory_map_count; i++)
         if (memory[i].type == MEMORY_RAM)
             hw_machine_ram(memory[i].address, memory[i].size);
-    if (info->module_count > 0) {
-        module = hw_boot_map(info->modules, sizeof(*module));
-        hw_machine_initrd(module->address, module->size);
-    }
 }
 
 static void multiboot2_memory_read(const struct multiboot2_memory *tag)

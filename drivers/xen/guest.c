@@ -18,6 +18,9 @@
 #define VENDOR_AMD   0x68747541 /* "Auth", "Hygo" of CPUID 0, EBX */
 #define VENDOR_HYGON 0x6f677948
 
+#define RANGES_MAX 64
+#define E820_RAM   1u
+
 bool xen_present, xen_pv, xen_dom0;
 bool xen_vmmcall;
 
@@ -68,6 +71,23 @@ void xen_hvm_init(void)
         return; /* some other hypervisor's idea of a joke */
     xen_present = true;
     xen_event_init();
+}
+
+void xen_hvm_memory_read(void)
+{
+    struct {
+        uint64_t address, size;
+        uint32_t type;
+    } __attribute__((packed)) ranges[RANGES_MAX];
+    struct xen_memory_map op = {.nr_entries = RANGES_MAX};
+    unsigned i;
+
+    set_xen_guest_handle(op.buffer, ranges);
+    if (xen_memory_op(XENMEM_memory_map, &op) != 0)
+        return;
+    for (i = 0; i < op.nr_entries; i++)
+        if (ranges[i].type == E820_RAM)
+            hw_machine_ram(ranges[i].address, ranges[i].size);
 }
 
 static void upcall(void *argument)

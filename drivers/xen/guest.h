@@ -25,6 +25,8 @@ extern struct xen_rings xen_rings;
  * and the shared page work (xen_present). Then, with an APIC: events, rings. */
 void xen_hvm_init(void);
 void xen_hvm_events_init(void);
+/* RAM as Xen tells it, where the loader told nothing: hw_machine_ram(). */
+void xen_hvm_memory_read(void);
 
 /* All ports masked. Once xen_shared is there. */
 void xen_event_init(void);

@@ -57,5 +57,8 @@
 /* -- devices -- */
 #define LIMIT_BLOCK_DEVICES  16
 #define LIMIT_VIRTQUEUE_SIZE 256
+#define LIMIT_XEN_GRANTS     16384 /* references; Xen's own limit may be less */
+#define LIMIT_XEN_WATCHES    40    /* of XenStore: one a device, and three */
+#define LIMIT_XEN_RECONNECTS 8     /* of one backend, or of XenStore */
 
 #endif

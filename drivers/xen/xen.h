@@ -28,12 +28,13 @@
 #include <xen/xen.h>
 
 #include "base.h"
+#include "base/hw/hw.h"
 
 /* -- where we are (guest.c) -- */
 
 extern bool xen_present; /* hypercalls work */
 extern bool xen_pv;      /* paravirtual: frames are the machine's */
-extern bool xen_dom0;    /* there is no toolstack: no store, no devices */
+extern bool xen_dom0;    /* the initial domain: no XenStore, no devices */
 
 /* The number that Xen and other domains know a page of ours by: a machine
  * frame in a PV guest, a guest frame elsewhere. */
@@ -82,12 +83,33 @@ long xen_event_handle(evtchn_port_t port, void (*handler)(void *),
 /* Forgets the handler and closes the port. */
 void xen_event_close(evtchn_port_t port);
 void xen_event_notify(evtchn_port_t port);
-/* Sleeps until the port's event is pending (it need not be handled) or
- * clock_monotonic() >= deadline_ns. For waiting on a daemon at times when
- * nothing else can go on. Its handler, if any, has run when it returns. */
+/* Sleeps until an event has come for the port since the last xen_event_wait()
+ * on it returned, whether an upcall has handled it meanwhile or not, or until
+ * clock_monotonic() >= deadline_ns. So a caller that looks, finds nothing and
+ * then waits cannot miss what came in between. For waiting on a daemon at
+ * times when nothing else can go on. The port's handler, if any, has run when
+ * it returns. */
 void xen_event_wait(evtchn_port_t port, uint64_t deadline_ns);
 
-/* -- grants (grant.c) -- */
+/* -- grants (grant.c) --
+ * Version 1 or 2, whichever Xen allows. */
+
+/* What grant.c asks of guest.c and the bases. Xen owns the frames of a PV
+ * guest's table (GNTTABOP_setup_table) and maps a HVM guest's where it is told
+ * to (XENMEM_add_to_physmap).
+ *
+ * The address of a region for the table, in the version that is then in
+ * force, frame i at +i * 4096, for frames_max of them; none is valid yet. NULL:
+ * no room. After xen_grant_resume() it is asked for again and may answer the
+ * same. */
+void *xen_grant_table_map(unsigned frames_max);
+/* Makes the first `frames` of them valid; 0 or -errno. Those which were valid
+ * stay where they are. */
+long xen_grant_table_grow(unsigned frames);
+/* Version 2: the address of the first `frames` frames of the status words
+ * (GNTTABOP_get_status_frames), which stays the same from call to call; NULL
+ * if that cannot be. */
+volatile uint16_t *xen_grant_status_map(unsigned frames);
 
 #define XEN_GRANT_NONE 0u /* never handed out */
 
@@ -99,13 +121,25 @@ grant_ref_t xen_grant(domid_t domain, const void *page, bool read_only);
 bool xen_grant_end(grant_ref_t reference);
 /* How many are handed out: for tests and accounts. */
 unsigned xen_grants_used(void);
+/* After a suspend: there is a new, empty table, and no reference of before is
+ * to be ended. */
+void xen_grant_resume(void);
 
 /* -- XenStore (store.c) --
  * Requests wait for their answer, at most XEN_STORE_WAIT_NS. Paths without a
- * leading '/' are relative to the domain's home. -errno as XenStore says, or
- * -ETIMEDOUT, -EIO (it talks nonsense, and is talked to no more). */
+ * leading '/' are relative to the domain's home. -errno as XenStore says;
+ * -ENODEV: there is none (dom0); -ETIMEDOUT; -EIO: it talks nonsense, and is
+ * talked to no more. A daemon that was restarted and forgot our transactions
+ * is a reason for -EAGAIN from any call that names one. */
 
 #define XEN_STORE_WAIT_NS 5000000000ull
+
+/* At boot: the ring, NULL if there is none. Nothing is sent until a call below
+ * needs it. */
+void xen_store_init(void *ring_page, evtchn_port_t port);
+/* After a suspend: as xen_store_init, and the watches are registered anew,
+ * which calls their functions once. */
+void xen_store_resume(void *ring_page, evtchn_port_t port);
 
 /* A transaction, or 0 for none. */
 typedef uint32_t xen_store_transaction;
@@ -136,14 +170,21 @@ long xen_store_read_number(const char *path, uint64_t *out);
 long xen_store_write_number(xen_store_transaction t, const char *path,
                             uint64_t value);
 
-/* Calls changed(argument, path) from xen_store_work() for each change at or
- * below path, and once at first. */
+/* Calls changed(argument, path) from xen_store_work() after changes at or
+ * below path, and once at first. Changes that come close together are told
+ * once, and path is the watched one, so that there is nothing to queue however
+ * many there are. It stays the caller's and in place until xen_store_unwatch.
+ * -ENOSPC: there are LIMIT_XEN_WATCHES. */
 long xen_store_watch(const char *path,
                      void (*changed)(void *argument, const char *path),
                      void *argument);
 long xen_store_unwatch(const char *path,
                        void (*changed)(void *argument, const char *path),
                        void *argument);
+/* Sleeps until a watch event has come since the last xen_store_wait(), or the
+ * deadline, or the store is no use; calls nothing. For a driver that waits for
+ * its backend: look, then wait, then look again. */
+void xen_store_wait(uint64_t deadline_ns);
 /* Looks for watch events and calls their functions. The bases call it with
  * the monitor held when an upcall or wait() found something ready: the store's
  * own handler sees to it that one does. Cheap when there is nothing. */
@@ -162,9 +203,10 @@ enum base_status xen_blk_submit(unsigned index,
 unsigned xen_blk_reap(unsigned index, struct base_block_done *done,
                       unsigned count);
 
-/* The console ring, where the toolstack made one (not in dom0: there it is
- * Xen's own console, by hypercall). Written in any context, even a crash;
- * what the daemon does not take in time is dropped after a second. */
+/* The console ring, where the toolstack made one; with NULL it is Xen's own
+ * console, by hypercall (dom0). Written in any context, even a crash; what the
+ * daemon does not take in time is dropped after a second. Called again after a
+ * suspend, and then xen_console_input_init() too. */
 void xen_console_init(void *ring_page, evtchn_port_t port);
 void xen_console_write(const void *data, size_t size);
 /* Bytes that came in, at most size. BASE_READY_CONSOLE says when. */
@@ -174,11 +216,34 @@ void xen_console_input_init(void);
 
 /* -- what the toolstack asks of the domain (control.c, balloon.c) -- */
 
-/* Watches control/shutdown (poweroff, halt, reboot: BASE_READY_POWER; suspend)
- * and memory/target. Called from what bases leave for later. */
+/* Watches control/shutdown (poweroff, halt, reboot: BASE_READY_POWER; suspend;
+ * crash) and memory/target. Called from what bases leave for later; nothing in
+ * a domain without XenStore. */
 void xen_control_init(void);
 /* Ends the domain: 0 is poweroff (reboot if the operator asked for that), any
- * other status crash. */
+ * other status crash. In dom0 reboot, whatever the status: nothing else ends
+ * the machine. */
 void xen_exit(int status) __attribute__((noreturn));
+
+/* control.c watches through this. */
+void xen_balloon_init(void);
+/* Of the bases: gives pages back to Xen, or takes that many more, and says how
+ * many it were really: pages_total of base.h changes by as many. */
+uint64_t xen_balloon_release(uint64_t pages);
+uint64_t xen_balloon_take(uint64_t pages);
+
+/* -- suspend (suspend.c) -- */
+
+/* Saves the domain, and brings back what stands on Xen. Called by control.c
+ * from xen_store_work(). */
+void xen_suspend(void);
+/* Of the bases. SCHEDOP_shutdown with SHUTDOWN_suspend and what belongs to it
+ * (start_info, shared_info, hypercalls, timers, event.c); then calls
+ * xen_store_resume() and xen_console_init() with the rings and ports of the
+ * new domain, unless *cancelled: we go on in the old one, where all is as it
+ * was. 0 or -errno: it could not be suspended. */
+long xen_suspend_machine(bool *cancelled);
+/* Connects the front ends anew; NULL in an image without any. */
+extern void (*xen_resume_devices)(void);
 
 #endif

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Fuzz targets: parsers as host programs under libFuzzer and the sanitizers. A
-# line a target: what it links. Included by tests/unit/unit.mk.
+# line a target: what it links, and what it includes as a whole (_included).
+# Included by tests/unit/unit.mk.
 #
 #   make check-fuzz                 FUZZ_SECONDS each (5), from the same seed
 #   make fuzz TARGET=ustar_fuzz     until ^C; finds stay in build/fuzz/corpus
@@ -19,6 +20,14 @@ fuzz_ustar_fuzz :=
 fuzz_virtio_blk_fuzz := drivers/virtio/ring.c
 fuzz_virtio_net_fuzz := drivers/virtio/ring.c
 fuzz_virtio_ring_fuzz := drivers/virtio/ring.c
+fuzz_xen_store_fuzz := drivers/xen/text.c
+fuzz_xen_store_fuzz_included := drivers/xen/store.c
+fuzz_xen_net_fuzz := drivers/xen/text.c
+fuzz_xen_net_fuzz_included := drivers/xen/bus.c drivers/xen/net.c
+fuzz_xen_blk_fuzz := drivers/xen/text.c
+fuzz_xen_blk_fuzz_included := drivers/xen/bus.c drivers/xen/blk.c
+XEN_FUZZ := xen_store_fuzz xen_net_fuzz xen_blk_fuzz
+$(foreach fuzz,$(XEN_FUZZ),$(eval fuzz_$(fuzz)_flags := $(XEN_CFLAGS)))
 
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -I. -Iinclude -Iarch/x86_64 \
@@ -28,10 +37,11 @@ FUZZ_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -I. -Iinclude -Iarch/x86_64 \
 FUZZ_RUN := ASAN_OPTIONS=detect_leaks=0
 
 $(B)/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $$(fuzz_$$*_fuzz) \
-		$$(wildcard tests/fuzz/*.h tests/unit/*.h core/*/*.h)
+		$$(fuzz_$$*_fuzz_included) \
+		$$(wildcard tests/fuzz/*.h tests/unit/*.h core/*/*.h drivers/*/*.h)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_CFLAGS) $(fuzz_$*_fuzz_flags) -o $@ \
-		$(filter %.c %.S,$^)
+		$(filter-out $(fuzz_$*_fuzz_included),$(filter %.c %.S,$^))
 
 .PHONY: check-fuzz fuzz
 check-fuzz: $(FUZZ_TARGETS:%=$(B)/fuzz/%)

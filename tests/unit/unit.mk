@@ -2,10 +2,14 @@
 #
 # Unit tests and fuzz targets: modules of core and drivers as host programs
 # under AddressSanitizer and UndefinedBehaviorSanitizer. A line a test: what
-# it links. Included by the Makefile.
+# it links, and what it includes as a whole (_included). Included by the
+# Makefile.
 
 THREAD_SRC := $(wildcard core/thread/*.c) \
 	$(filter-out core/signal/signalfd.c,$(wildcard core/signal/*.c))
+
+# As in CORE_CFLAGS: Xen's headers want to know.
+XEN_CFLAGS := -D__XEN_INTERFACE_VERSION__=0x00040e00
 
 unit_acpi_test := drivers/acpi/parse.c
 unit_futex_test := $(THREAD_SRC) $(wildcard arch/x86_64/switch*.S)
@@ -21,6 +25,15 @@ unit_random_test := $(wildcard core/random/*.c)
 unit_time_clock_test := $(wildcard core/time/*.c)
 unit_time_timer_test := $(wildcard core/time/*.c)
 unit_virtio_ring_test := drivers/virtio/ring.c
+unit_xen_grant_test := drivers/xen/grant.c
+unit_xen_store_test := drivers/xen/text.c
+unit_xen_store_test_included := drivers/xen/store.c
+unit_xen_net_test := drivers/xen/text.c
+unit_xen_net_test_included := drivers/xen/bus.c drivers/xen/net.c
+unit_xen_blk_test := drivers/xen/text.c
+unit_xen_blk_test_included := drivers/xen/bus.c drivers/xen/blk.c
+XEN_TESTS := xen_grant_test xen_store_test xen_net_test xen_blk_test
+$(foreach test,$(XEN_TESTS),$(eval unit_$(test)_flags := $(XEN_CFLAGS)))
 unit_tools_test := tools/halvm/parse.c tools/halvm/console.c \
 	tools/halvm/command_line.c tools/halvm-cc/response.c core/options.c
 
@@ -47,10 +60,12 @@ $(B)/unit/file_test $(B)/unit/path_test: \
 
 .SECONDEXPANSION:
 $(B)/unit/%_test: tests/unit/%_test.c $$(unit_$$*_test) \
-		$$(wildcard tests/unit/*.h core/*/*.h core/*.h)
+		$$(unit_$$*_test_included) \
+		$$(wildcard tests/unit/*.h core/*/*.h core/*.h drivers/*/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) $(unit_$*_test_flags) -o $@ \
-		$(filter %.c %.S,$^) $(unit_$*_test_libs)
+		$(filter-out $(unit_$*_test_included),$(filter %.c %.S,$^)) \
+		$(unit_$*_test_libs)
 
 .PHONY: check-unit
 check-unit: $(UNIT_TESTS:%=$(B)/unit/%)

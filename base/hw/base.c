@@ -48,6 +48,8 @@ void hw_boot(unsigned loader, uint64_t info)
     if (xen_present)
         xen_hvm_events_init();
     hw_clock_init();
+    if (xen_present)
+        xen_rings_init();
     hw_console_devices();
     hw_interrupts_on();
     core_main(&hw_base, &hw_info);

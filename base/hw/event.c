@@ -7,6 +7,7 @@
  * interrupts off where both matter.
  */
 #include "drivers/acpi/acpi.h"
+#include "drivers/xen/xen.h"
 #include "parts.h"
 
 #define LATE_INIT_NS 10000000u /* see hw_late_arm() */
@@ -73,6 +74,8 @@ uint32_t hw_wait(uint64_t deadline_ns)
     uint32_t ready;
 
     hw_late_init();
+    if (xen_present)
+        xen_store_work();
     hw_interrupts_off();
     ready = hw_ready_take();
     while (ready == 0 && deadline_ns != 0) {
@@ -99,7 +102,9 @@ void hw_late_init(void)
         return;
     late_done = true;
     hw_console_input_init();
-    if (!xen_present)
+    if (xen_present)
+        xen_control_init();
+    else
         acpi_power_arm();
 }
 

@@ -7,6 +7,7 @@
  * off. While core is at work (*locked) they only leave a note; else the
  * interrupted registers go to core's context and core takes over.
  */
+#include "drivers/xen/xen.h"
 #include "parts.h"
 
 enum exception {
@@ -160,6 +161,8 @@ static void deliver(const struct hw_trap *trap, const struct base_fault *fault)
 void hw_upcall_main(uint32_t ready, const struct base_fault *fault)
 {
     hw_late_init();
+    if (xen_present)
+        xen_store_work();
     hw_upcall.upcall(ready, fault);
     hw_crash("the upcall returned", NULL, 0, STATUS_ABORT);
 }

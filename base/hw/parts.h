@@ -70,6 +70,10 @@ uint64_t hw_frames_init(uint64_t *taken);
 /* 2^order contiguous frames, not zeroed; 0 if there are none. */
 uint64_t hw_frame_get(unsigned order);
 void hw_frame_put(uint64_t physical, unsigned order);
+/* A frame that was got and is now the hypervisor's: notes it, or that it is
+ * back, to be put; and the first such at or above physical, 0 if none. */
+void hw_frame_absent_set(uint64_t physical, bool absent);
+uint64_t hw_frame_absent_next(uint64_t physical);
 
 /* -- the direct map, device registers, the image (direct.c) -- */
 

@@ -88,6 +88,18 @@ void xenpv_direct_need(uint64_t start, uint64_t end)
     }
 }
 
+void xenpv_direct_remove(uint64_t physical)
+{
+    xenpv_address_map((uint64_t)hw_physical(physical), 0);
+}
+
+void xenpv_direct_restore(uint64_t physical)
+{
+    xenpv_address_map((uint64_t)hw_physical(physical),
+                      xenpv_machine_of(physical) | PTE_PRESENT | PTE_WRITE |
+                          PTE_NX);
+}
+
 void xenpv_direct_spare(void)
 {
     if (spare_next == spare_end && spare == 0)

@@ -92,12 +92,16 @@ void xenpv_boot(struct start_info *start, uint64_t stack)
     xenpv_address_map((uint64_t)xen_shared_page,
                       start->shared_info | PTE_PRESENT | PTE_WRITE | PTE_NX);
     xen_event_init();
-    hw_console_init();
+    xen_console_init(
+        xen_dom0 ? NULL
+                 : (void *)xenpv_physical_of(start->console.domU.mfn * HW_PAGE),
+        xen_dom0 ? 0 : start->console.domU.evtchn);
     xenpv_interrupt_init();
     hw_cpu_init();
     hw_machine_init(HW_LOADER_XENPV, (uint64_t)start);
     hw_memory_init();
     hw_clock_init();
+    xen_rings_init();
     hw_console_devices();
     xenpv_user_call(0, 0, (uint64_t)main_enter, hw_stack + HW_STACK_SIZE);
 }

@@ -24,6 +24,7 @@
 
 static struct mmu_update updates[UPDATES];
 static unsigned update_count;
+static uint64_t tables_made;
 static bool flush_wanted; /* the processor may remember what is no more so */
 
 /* -- frames -- */
@@ -40,6 +41,12 @@ uint64_t xenpv_physical_of(uint64_t machine)
 {
     return machine_to_phys_mapping[machine / HW_PAGE] * HW_PAGE +
            XENPV_PHYSICAL_START;
+}
+
+void xenpv_frame_set(uint64_t physical, uint64_t machine_frame)
+{
+    xenpv_start.frames[(physical - XENPV_PHYSICAL_START) / HW_PAGE] =
+        machine_frame;
 }
 
 static uint64_t *real_table(uint64_t entry)
@@ -117,6 +124,7 @@ static uint64_t table_new(void)
 
     HW_ASSERT(physical != 0);
     hw_page_zero(hw_physical(physical));
+    tables_made++;
     return physical;
 }
 
@@ -161,6 +169,16 @@ void xenpv_table_drop(uint64_t address, unsigned level)
     direct_protect(physical, PTE_WRITE);
     hw_frame_put(physical, 0);
     flush_wanted = true;
+}
+
+/* Tables that the window needs are accounted as they are made. */
+void xenpv_window_map(unsigned index, uint64_t machine)
+{
+    uint64_t before = tables_made, *entry, next;
+    uint64_t at = walk(XENPV_WINDOW + index * HW_PAGE, 1, true, &entry, &next);
+
+    hw_accounts.tables += tables_made - before;
+    xenpv_entry_write(at, machine | PTE_PRESENT | PTE_WRITE | PTE_NX);
 }
 
 /* -- publishing -- */

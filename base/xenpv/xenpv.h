@@ -37,6 +37,17 @@ void xenpv_direct_need(uint64_t start, uint64_t end);
 /* After it, once there are frames: takes one for the next time. */
 void xenpv_direct_spare(void);
 
+/* For a frame that goes to Xen, and comes from it: out of the direct map and
+ * back, and which machine frame it is. */
+#define XENPV_NO_FRAME UINT64_MAX
+void xenpv_direct_remove(uint64_t physical);
+void xenpv_direct_restore(uint64_t physical);
+void xenpv_frame_set(uint64_t physical, uint64_t machine_frame);
+
+/* Pages of Xen's own, by index. */
+#define XENPV_WINDOW 0xffffc00000000000ull
+void xenpv_window_map(unsigned index, uint64_t machine);
+
 struct xenpv_start {
     uint64_t tables, tables_end; /* what Xen built, top table first */
     uint64_t mapped_end;         /* of what it mapped, from 1 MiB on */

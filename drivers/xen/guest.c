@@ -9,6 +9,7 @@
  */
 #include "drivers/xen/guest.h"
 
+#include <errno.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 #include <xen/memory.h>
@@ -117,4 +118,20 @@ void xen_hvm_events_init(void)
     xen_rings.console_frame = parameter(HVM_PARAM_CONSOLE_PFN);
     xen_rings.console_port = (evtchn_port_t)parameter(HVM_PARAM_CONSOLE_EVTCHN);
     xen_dom0 = xen_rings.store_frame == 0;
+}
+
+void xen_rings_init(void)
+{
+    const struct xen_rings *r = &xen_rings;
+
+    xen_console_init(r->console_frame != 0 ? xen_page_of(r->console_frame)
+                                           : NULL,
+                     r->console_port);
+    xen_store_init(r->store_frame != 0 ? xen_page_of(r->store_frame) : NULL,
+                   r->store_port);
+}
+
+long xen_suspend_machine(bool *cancelled)
+{
+    return -ENOSYS;
 }

@@ -6,7 +6,9 @@
 #ifndef HALVM_XEN_GUEST_H
 #define HALVM_XEN_GUEST_H
 
+#include "base/xenpv/xenpv.h"
 #include "drivers/xen/xen.h"
+#include "halvm_limits.h"
 
 /* The page that Xen and we share (guest.c); known once the base mapped it. */
 extern volatile struct shared_info *const xen_shared;
@@ -27,6 +29,17 @@ void xen_hvm_init(void);
 void xen_hvm_events_init(void);
 /* RAM as Xen tells it, where the loader told nothing: hw_machine_ram(). */
 void xen_hvm_memory_read(void);
+
+/* The number of a physical page as the guest counts: what populate_physmap
+ * wants. */
+static inline uint64_t xen_guest_frame(uint64_t physical)
+{
+    return (physical - (xen_pv ? XENPV_PHYSICAL_START : 0)) / LIMIT_PAGE_SIZE;
+}
+
+/* The first console, as early as its page can be reached; then both rings, in
+ * the direct map, once memory works. */
+void xen_rings_init(void);
 
 /* All ports masked. Once xen_shared is there. */
 void xen_event_init(void);

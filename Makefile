@@ -4,6 +4,7 @@
 #
 #   make demo       build, serve a page as a Linux process and under QEMU
 #   make check      build, run all tests; the last line counts them
+#   make check-xen-full  all of Xen's, which takes long
 #   make            the tools and libraries, in build/
 #   make install    likewise, under PREFIX (default /usr/local)
 #   make bench      the figures of docs/figures.md
@@ -278,5 +279,12 @@ demo: examples
 
 check: all examples
 	tests/check
+
+# Xen's guests in full: every test as PV and PVH, domains that come and go,
+# are squeezed, saved and restored. The saved dom0 is not used.
+.PHONY: check-xen-full
+check-xen-full: all examples
+	tests/check base-xen sys-xen-pv sys-xen-pvh hs-xen-pv hs-xen-pvh \
+		xen-full
 
 -include bench/bench.mk

@@ -7,6 +7,7 @@
  * The disk is a folder as QEMU shows it; what is written goes elsewhere.
  *
  * memory: 32M
+ * skip: xen its machines have no virtio
  * device: virtio-blk,drive=d
  * qemu: -drive if=none,id=d,format=raw,file=fat:tests/base,snapshot=on
  * qemu: -global virtio-mmio.force-legacy=false

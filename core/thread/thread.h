@@ -142,6 +142,6 @@ void wait_wake(struct wait_queue *queue, uint32_t events, unsigned count);
 int wait_on(struct wait_queue *queue, uint64_t deadline_ns, bool interruptible);
 
 /* FUTEX_WAKE for core's own use (clear_tid, robust lists). */
-void futex_wake(uint32_t *address, unsigned count);
+void futex_wake(uint32_t *address, int count);
 
 #endif

@@ -175,13 +175,15 @@ static void resume_current(void)
 
     for (;;) {
         thread_attend();
+        /* Before others run, who could take it: the thread may be on its way
+         * out of a call that the signal has ended. */
+        if (signal_deliverable())
+            signal_deliver_interrupted();
         if (thread_switch_due()) {
             processor_leave(core_base->clock_monotonic());
             requeue_current();
             dispatch();
         }
-        if (signal_deliverable())
-            signal_deliver_interrupted();
         if (thread->signal.restore_mask) {
             /* Interrupted on its way out of a call, between leaving the
              * monitor and seeing the note that was taken above. */
@@ -289,20 +291,23 @@ int thread_block(uint64_t deadline_ns, bool interruptible)
     struct thread *thread = thread_current;
 
     ASSERT(core_locked);
-    if (thread->woken) {
-        thread->woken = false;
-        return 0;
-    }
-    if (interruptible && signal_interrupts(thread))
-        return -EINTR;
-    thread->state = THREAD_BLOCKED;
-    thread->interruptible = interruptible;
-    if (deadline_ns != TIME_NEVER)
-        time_timer_set_quiet(&thread->timer, deadline_ns);
-    processor_leave(core_base->clock_monotonic());
-    switch_away();
-    if (deadline_ns != TIME_NEVER)
-        time_timer_cancel(&thread->timer);
+    do {
+        if (thread->woken) {
+            thread->woken = false;
+            return 0;
+        }
+        if (interruptible && signal_interrupts(thread))
+            return -EINTR;
+        thread->state = THREAD_BLOCKED;
+        thread->interruptible = interruptible;
+        if (deadline_ns != TIME_NEVER)
+            time_timer_set_quiet(&thread->timer, deadline_ns);
+        processor_leave(core_base->clock_monotonic());
+        switch_away();
+        if (deadline_ns != TIME_NEVER)
+            time_timer_cancel(&thread->timer);
+        /* Another thread may have taken the signal meanwhile. */
+    } while (thread->wake_result == -EINTR);
     return thread->wake_result;
 }
 

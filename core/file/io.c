@@ -40,6 +40,13 @@ static inline long io_move(struct file *file, enum io_direction direction,
     return ops->writev ? ops->writev(file, iov, count, offset) : -EINVAL;
 }
 
+/* Whether a buffer reaches past where Linux has user addresses: that is told
+ * before anything is read or written, or its length cut. */
+static inline bool io_too_long(long buffer, long size)
+{
+    return ((unsigned long)size | (unsigned long)(buffer + size)) >> 47 != 0;
+}
+
 static inline long io_one(long fd, long buffer, long size,
                           enum io_direction direction)
 {
@@ -47,7 +54,9 @@ static inline long io_one(long fd, long buffer, long size,
     if (!file)
         return -EBADF;
     struct iovec one = file_iov_one(buffer, size);
-    long result = io_move(file, direction, &one, 1, &file->offset);
+    long result = -EFAULT;
+    if (!io_too_long(buffer, size))
+        result = io_move(file, direction, &one, 1, &file->offset);
     file_unref(file);
     return result;
 }
@@ -106,7 +115,9 @@ static long io_at(long fd, long buffer, long size, off_t offset,
     struct iovec one = file_iov_one(buffer, size);
     long result = -ESPIPE;
     if (file->ops->lseek)
-        result = io_move(file, direction, &one, 1, &offset);
+        result = io_too_long(buffer, size)
+                     ? -EFAULT
+                     : io_move(file, direction, &one, 1, &offset);
     file_unref(file);
     return result;
 }

@@ -31,8 +31,13 @@ long core_leave_slow(long result)
                 result = -EINTR;
             __asm__ volatile("" ::: "memory");
             core_locked = 0;
-            if (core_attention == 0)
+            if (core_attention == 0) {
+                if (thread->context.stepped) {
+                    thread->context.stepped = false;
+                    arch_step();
+                }
                 return result;
+            }
         }
     }
 }

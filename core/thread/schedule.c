@@ -128,7 +128,8 @@ static void processor_give(struct thread *thread)
         core_base->tp_set(thread->tp);
     thread_current = thread;
     /* What came for it meanwhile is looked at when it leaves core. */
-    if (thread->signal.restore_mask || signal_interrupts(thread))
+    if (thread->signal.restore_mask || thread->context.stepped ||
+        signal_interrupts(thread))
         core_attention = 1;
     thread_timer_arm();
 }

@@ -58,7 +58,8 @@ enum base_fault_kind {
     BASE_FAULT_INSTRUCTION, /* undefined or privileged instruction */
     BASE_FAULT_DIVIDE,      /* integer division */
     BASE_FAULT_FLOAT,       /* x87 or SSE exception */
-    BASE_FAULT_BREAKPOINT,  /* int3 or single step */
+    BASE_FAULT_BREAKPOINT,  /* int3 */
+    BASE_FAULT_STEP,        /* debug trap: the trap flag is set */
 };
 
 #define BASE_FAULT_WRITE   1u /* the access was a write */
@@ -89,7 +90,10 @@ struct base_fault {
  *
  * A fault of application code comes the same way, with its cause; a fault
  * at an address between arch_copy_begin and arch_copy_end continues at
- * arch_copy_fault, and any other inside core (locked) is the end.
+ * arch_copy_fault, and any other inside core (locked) is the end. But a debug
+ * trap there is application code's that steps itself into a call: the base
+ * clears the trap flag of what it interrupted, sets (*interrupted)->stepped,
+ * and writes 1 to *attention.
  */
 struct base_upcall {
     volatile uint8_t *locked;

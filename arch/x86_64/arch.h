@@ -30,6 +30,9 @@ struct arch_frame {
 struct arch_context {
     uint8_t fpu[ARCH_FPU_SIZE_MAX] __attribute__((aligned(64)));
     struct arch_frame frame;
+    /* By the base: the code stepped itself into core, which goes on with that
+     * when it leaves (struct base_upcall). */
+    bool stepped;
 };
 
 /* Bytes of arch_context.fpu in use on this processor. Set by arch_fpu_init(),
@@ -57,6 +60,17 @@ void arch_switch_to(uint64_t next_sp) __attribute__((noreturn));
 void arch_switch_call(uint64_t *save_sp, void *stack_top, void (*fn)(void));
 /* Runs fn on the stack that ends at stack_top; never returns. */
 void arch_call_on(void *stack_top, void (*fn)(void)) __attribute__((noreturn));
+
+/* Steps on: a debug trap follows after the next instruction. */
+static inline void arch_step(void)
+{
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\t" /* the red zone */
+                     "pushfq\n\t"
+                     "orb $1, 1(%%rsp)\n\t" /* TF, bit 8 */
+                     "popfq\n\t"
+                     "lea 128(%%rsp), %%rsp" ::
+                         : "memory", "cc");
+}
 
 /*
  * Captures the caller's registers as a frame that, resumed, returns from this

@@ -39,6 +39,8 @@ static const char *const exception_names[] = {
 #define PAGE_FAULT_WRITE   2u
 #define PAGE_FAULT_FETCH   16u
 
+#define RFLAGS_TRAP 0x100u
+
 #define STATUS_ABORT 134
 #define STATUS_FAULT 139 /* 128 + SIGSEGV */
 
@@ -229,7 +231,8 @@ static void fault(struct hw_trap *trap, const struct base_fault *fault)
 
     if (fault->kind != BASE_FAULT_NONE && hw_upcall_known) {
         /* Also of calls that do without the monitor: they say EFAULT. */
-        if (rip >= (uint64_t)arch_copy_begin && rip < (uint64_t)arch_copy_end) {
+        if (fault->kind != BASE_FAULT_STEP &&
+            rip >= (uint64_t)arch_copy_begin && rip < (uint64_t)arch_copy_end) {
             trap->rip = (uint64_t)arch_copy_fault;
             return;
         }
@@ -267,6 +270,7 @@ static enum base_fault_kind kind_of(unsigned vector)
     case EXCEPTION_DIVIDE:
         return BASE_FAULT_DIVIDE;
     case EXCEPTION_DEBUG:
+        return BASE_FAULT_STEP;
     case EXCEPTION_BREAKPOINT:
         return BASE_FAULT_BREAKPOINT;
     case EXCEPTION_OVERFLOW:
@@ -289,5 +293,12 @@ void hw_exception(struct hw_trap *trap)
     struct base_fault told = {.kind = kind_of(trap->vector),
                               .address = trap->rip};
 
+    if (trap->vector == EXCEPTION_DEBUG && hw_upcall_known &&
+        *hw_upcall.locked) {
+        trap->rflags &= ~(uint64_t)RFLAGS_TRAP;
+        (*hw_upcall.interrupted)->stepped = true;
+        *hw_upcall.attention = 1;
+        return;
+    }
     fault(trap, &told);
 }

@@ -11,11 +11,14 @@
 #include "core/file/table.h"
 
 /* Flags of preadv2 and pwritev2 (linux/fs.h). */
-#define IO_HIPRI  1
-#define IO_DSYNC  2
-#define IO_SYNC   4
-#define IO_NOWAIT 8
-#define IO_APPEND 16
+#define IO_HIPRI      1
+#define IO_DSYNC      2
+#define IO_SYNC       4
+#define IO_NOWAIT     8
+#define IO_APPEND     16
+#define IO_NOT_APPEND 32 /* even if the file's flags say so */
+#define IO_FLAGS                                                               \
+    (IO_HIPRI | IO_DSYNC | IO_SYNC | IO_NOWAIT | IO_APPEND | IO_NOT_APPEND)
 
 enum io_direction { IO_READ, IO_WRITE };
 
@@ -40,6 +43,13 @@ static inline long io_move(struct file *file, enum io_direction direction,
     return ops->writev ? ops->writev(file, iov, count, offset) : -EINVAL;
 }
 
+/* Whether a buffer reaches past where Linux has user addresses: that is told
+ * before anything is read or written, or its length cut. */
+static inline bool io_too_long(long buffer, long size)
+{
+    return ((unsigned long)size | (unsigned long)(buffer + size)) >> 47 != 0;
+}
+
 static inline long io_one(long fd, long buffer, long size,
                           enum io_direction direction)
 {
@@ -47,7 +57,9 @@ static inline long io_one(long fd, long buffer, long size,
     if (!file)
         return -EBADF;
     struct iovec one = file_iov_one(buffer, size);
-    long result = io_move(file, direction, &one, 1, &file->offset);
+    long result = -EFAULT;
+    if (!io_too_long(buffer, size))
+        result = io_move(file, direction, &one, 1, &file->offset);
     file_unref(file);
     return result;
 }
@@ -106,7 +118,9 @@ static long io_at(long fd, long buffer, long size, off_t offset,
     struct iovec one = file_iov_one(buffer, size);
     long result = -ESPIPE;
     if (file->ops->lseek)
-        result = io_move(file, direction, &one, 1, &offset);
+        result = io_too_long(buffer, size)
+                     ? -EFAULT
+                     : io_move(file, direction, &one, 1, &offset);
     file_unref(file);
     return result;
 }
@@ -139,32 +153,42 @@ long core_pwritev(long a, long b, long c, long d, long e)
     return io_vector(a, b, c, IO_WRITE, &offset);
 }
 
-/* NOWAIT and APPEND are the open file's flags for the length of this call;
- * neither makes it block, so nobody sees them there. */
+/* The open file's flags for the length of this call. Nobody else may see them
+ * there, so none is set for a call that could block with it: NONBLOCK is for
+ * what polls, and APPEND for what is in memory. A pipe has no end to go to. */
+static int io_flags(const struct file *file, int flags)
+{
+    int as = file->flags;
+
+    if ((flags & IO_NOWAIT) && file->ops->poll)
+        as |= O_NONBLOCK;
+    if ((flags & IO_APPEND) && file->ops->data_at)
+        as |= O_APPEND;
+    if ((flags & IO_NOT_APPEND) && file->ops->data_at)
+        as &= ~O_APPEND;
+    return as;
+}
+
 static long io_vector_flags(long fd, long user, long count, off_t offset,
                             int flags, enum io_direction direction)
 {
-    int temporary = 0;
-
-    if (flags & ~(IO_HIPRI | IO_DSYNC | IO_SYNC | IO_NOWAIT | IO_APPEND))
-        return -EOPNOTSUPP;
     if (offset < -1)
         return -EINVAL;
-    struct file *file = file_slot(fd);
+    struct file *file = io_get(fd, direction);
     if (!file)
         return -EBADF;
-    if (flags & IO_NOWAIT)
-        temporary |= O_NONBLOCK;
-    if (flags & IO_APPEND)
-        temporary |= O_APPEND;
-    temporary &= ~file->flags;
-    if ((flags & IO_APPEND) && direction == IO_READ)
-        return -EOPNOTSUPP;
-    file_ref(file);
-    file->flags |= temporary;
-    long result =
+    long result = -EOPNOTSUPP;
+    if (flags & ~IO_FLAGS)
+        goto out;
+    result = -EINVAL;
+    if ((flags & IO_APPEND) && (flags & IO_NOT_APPEND))
+        goto out;
+    int changed = io_flags(file, flags) ^ file->flags;
+    file->flags ^= changed;
+    result =
         io_vector(fd, user, count, direction, offset == -1 ? NULL : &offset);
-    file->flags &= ~temporary;
+    file->flags ^= changed;
+out:
     file_unref(file);
     return result;
 }

@@ -217,6 +217,7 @@ struct file_node *node_make_path(const char *path, size_t size, mode_t mode);
 #define PATH_PARENT    4u  /* the last name need not exist */
 #define PATH_SECOND    8u  /* use the second buffer: rename, link */
 #define PATH_DIRECTORY 16u /* what is found must be a directory */
+#define PATH_CREATE    32u /* O_CREAT: no slash may follow the last name */
 
 /* A path that was looked up. Names lie in a buffer of path.c's until the next
  * look-up with the same buffer. */

@@ -74,8 +74,6 @@ static int create(struct path *path, mode_t mode)
 {
     struct file_node *directory = path->parent;
 
-    if (path->slash)
-        return -EISDIR;
     if (directory->directory.gone || node_is_fixed(directory))
         return -ENOENT; /* nothing is made in /proc */
     struct file_node *node = node_new(S_IFREG | (mode & 07777 & ~path_umask()));
@@ -110,7 +108,10 @@ static struct file *open_path(struct path *path, int flags, mode_t mode,
 
     if (!path->node && path->file && !(flags & O_DIRECTORY)) {
         /* /proc/self/fd/N of something without a place in the tree: the open
-         * file itself once more, as in Plan 9. */
+         * file itself once more, as in Plan 9; but no socket, as in Linux. */
+        *error = -ENXIO;
+        if (path->file->ops->socket && !(flags & O_PATH))
+            return NULL;
         return file_ref(path->file);
     }
     if ((flags & O_TMPFILE) == O_TMPFILE)
@@ -152,7 +153,7 @@ static long open_at(int directory_fd, long user_path, int flags, mode_t mode)
     if (!(flags & O_NOFOLLOW) && !((flags & O_CREAT) && (flags & O_EXCL)))
         how |= PATH_FOLLOW;
     if (flags & O_CREAT)
-        how |= PATH_PARENT;
+        how |= PATH_PARENT | PATH_CREATE;
     if ((flags & O_DIRECTORY) && (how & PATH_FOLLOW))
         how |= PATH_DIRECTORY;
     error = path_find(directory_fd, (const char *)user_path, how, &path);

@@ -166,6 +166,11 @@ static int walk_last(struct walk *walk, unsigned flags, struct file_node *node,
 {
     bool follow = (flags & PATH_FOLLOW) || out->slash;
 
+    if ((flags & PATH_CREATE) && out->slash) {
+        if (node)
+            node_put(node);
+        return -EISDIR;
+    }
     if (node && S_ISLNK(node->mode) && follow) {
         struct file *magic =
             node->ops && node->ops->magic ? node->ops->magic(node) : NULL;

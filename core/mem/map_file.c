@@ -16,9 +16,41 @@
 #include "core/file/file.h"
 #include "core/mem/mem.h"
 #include "core/mem/vma.h"
+#include "core/thread/thread.h"
 
-int mem_file_load(struct file *file, uint64_t start, uint64_t size,
-                  int64_t offset)
+static struct wait_queue settled = WAIT_QUEUE_INIT(settled);
+
+static void busy_begin(struct vma *vma)
+{
+    ASSERT(!(vma->flags & VMA_BUSY));
+    vma->flags |= VMA_BUSY;
+}
+
+static void busy_end(struct vma *vma)
+{
+    vma->flags &= (uint8_t)~VMA_BUSY;
+    wait_wake(&settled, 0, ~0u);
+}
+
+static const struct vma *find_busy(uint64_t start, uint64_t end)
+{
+    const struct vma *vma = vma_find(start);
+    while (vma != NULL && vma->start < end) {
+        if (vma->flags & VMA_BUSY)
+            return vma;
+        vma = vma_next(vma);
+    }
+    return NULL;
+}
+
+void mem_file_settle(uint64_t start, uint64_t end)
+{
+    while (find_busy(start, end) != NULL)
+        (void)wait_on(&settled, TIME_NEVER, false);
+}
+
+static int load(struct file *file, uint64_t start, uint64_t size,
+                int64_t offset)
 {
     uint64_t done = 0;
     while (done < size) {
@@ -45,7 +77,16 @@ int mem_file_load(struct file *file, uint64_t start, uint64_t size,
     return 0;
 }
 
-int mem_file_store(const struct vma *vma, uint64_t start, uint64_t end)
+int mem_file_load(struct vma *vma, struct file *file, uint64_t start,
+                  uint64_t size, int64_t offset)
+{
+    busy_begin(vma);
+    int error = load(file, start, size, offset);
+    busy_end(vma);
+    return error;
+}
+
+int mem_file_store(struct vma *vma, uint64_t start, uint64_t end)
 {
     struct file *file = vma->file;
     struct stat stat;
@@ -67,21 +108,23 @@ int mem_file_store(const struct vma *vma, uint64_t start, uint64_t end)
     if ((uint64_t)(stat.st_size - at) < size)
         size = (uint64_t)(stat.st_size - at);
     struct iovec iov = {.iov_base = (void *)(uintptr_t)start, .iov_len = size};
-    /* A disk makes this wait: the mapping may be gone then. */
-    file_ref(file);
+    busy_begin(vma);
     long count = file->ops->writev(file, &iov, 1, &at);
-    file_put(file);
+    busy_end(vma);
     return count < 0 ? (int)count : 0;
 }
 
 void mem_file_store_range(uint64_t start, uint64_t end)
 {
-    const struct vma *vma;
+    struct vma *vma;
+    mem_file_settle(start, end);
     for (uint64_t at = start;
          (vma = vma_find(at)) != NULL && vma->start < end;) {
         at = vma->end;
-        if (vma->flags & VMA_SHARED)
-            (void)mem_file_store(vma, start, end); /* as munmap: no error */
+        if (!(vma->flags & VMA_SHARED))
+            continue;
+        (void)mem_file_store(vma, start, end); /* as munmap: no error */
+        mem_file_settle(start, end);
     }
 }
 
@@ -112,15 +155,12 @@ static int check_file(struct file *file, long prot, bool shared, bool *zero)
 static int fill(struct file *file, uint64_t start, uint64_t size, uint32_t prot,
                 uint32_t flags, int64_t offset)
 {
-    int error = mem_file_load(file, start, size, offset);
+    struct vma *vma = vma_find(start);
+    ASSERT(vma->start == start && vma->end == start + size);
+    int error = mem_file_load(vma, file, start, size, offset);
     if (error == 0 && prot != (BASE_PROT_READ | BASE_PROT_WRITE) &&
         core_base->mem_map(start, size, prot) != BASE_OK)
         error = -ENOMEM;
-    /* Reading may have let others run; they leave this range alone unless
-     * the program unmaps what it does not have yet. */
-    struct vma *vma = vma_find(start);
-    if (vma == NULL || vma->start != start || vma->end != start + size)
-        return error < 0 ? error : -ENOMEM;
     vma->prot = (uint8_t)prot;
     if (error == 0 && (flags & VMA_SHARED)) {
         vma->file = file_ref(file);
@@ -193,7 +233,8 @@ long core_msync(long address, long length, long flags)
     if (!mem_is_mapped(start, size, BASE_PROT_NONE))
         return -ENOMEM;
     for (uint64_t at = start; at < start + size;) {
-        const struct vma *vma = vma_find(at);
+        mem_file_settle(at, start + size);
+        struct vma *vma = vma_find(at);
         if (vma == NULL || vma->start >= start + size)
             break;
         at = vma->end;

@@ -89,6 +89,7 @@ long core_mprotect(long address, long length, long prot)
         return start < core_info->image_end && in_image(start, size) ? -EACCES
                                                                      : -ENOMEM;
     int error = mem_prot(prot, &base_prot);
+    mem_file_settle(start, start + size);
     if (error == 0)
         error = check(start, start + size, base_prot, &pages);
     if (error == 0)

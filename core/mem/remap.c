@@ -33,10 +33,10 @@ static void take_back(const struct vma *vma, uint64_t start, uint64_t end)
 }
 
 /* What lies beyond the old end of a grown file mapping. */
-static void load_more(const struct vma *vma, uint64_t old_end)
+static void load_more(struct vma *vma, uint64_t old_end)
 {
     if (vma->file != NULL && (vma->prot & BASE_PROT_WRITE))
-        (void)mem_file_load(vma->file, old_end, vma->end - old_end,
+        (void)mem_file_load(vma, vma->file, old_end, vma->end - old_end,
                             vma->offset + (int64_t)(old_end - vma->start));
 }
 
@@ -98,6 +98,15 @@ static bool room_to_grow(const struct vma *vma, uint64_t start, uint64_t size)
     return size <= (next != NULL ? next->start : vma_high) - start;
 }
 
+/* The mapping that a range is of, or NULL if it is not of one. */
+static const struct vma *source(uint64_t start, uint64_t size)
+{
+    const struct vma *vma = vma_find(start);
+    return vma != NULL && vma->start <= start && size <= vma->end - start
+               ? vma
+               : NULL;
+}
+
 /* MREMAP_FIXED: whatever is at the target goes, as with mmap. */
 static long move_fixed(uint64_t start, uint64_t old_size, uint64_t target,
                        uint64_t new_size)
@@ -105,13 +114,21 @@ static long move_fixed(uint64_t start, uint64_t old_size, uint64_t target,
     if ((target & MEM_PAGE_MASK) != 0 || !mem_range_valid(target, new_size) ||
         (target < start + old_size && start < target + new_size))
         return -EINVAL;
-    int error = mem_clear(target, target + new_size);
-    if (error == 0 && new_size < old_size)
+    int error = 0;
+    if (new_size < old_size) {
         error = mem_clear(start + new_size, start + old_size);
-    if (error < 0)
-        return error;
-    if (new_size < old_size)
         old_size = new_size;
+    }
+    /* Each of these may wait, and others change what is here meanwhile. */
+    do {
+        mem_file_settle(start, start + old_size);
+        if (error == 0)
+            error = mem_clear(target, target + new_size);
+        if (error < 0)
+            return error;
+        if (source(start, old_size) == NULL)
+            return -EFAULT;
+    } while (source(start, old_size)->flags & VMA_BUSY);
     return move(start, old_size, target, new_size);
 }
 
@@ -125,10 +142,11 @@ long core_mremap(long address, long old_length, long new_length, long flags,
         ((flags & MREMAP_FIXED) && !(flags & MREMAP_MAYMOVE)) ||
         (start & MEM_PAGE_MASK) != 0 || new_size == 0 || old_size == 0)
         return -EINVAL;
-    const struct vma *vma = vma_find(start);
+    mem_file_settle(start, start + old_size);
+    const struct vma *vma = source(start, old_size);
     /* The range must be of one mapping. EFAULT also ends the probing of
      * musl's pthread_getattr_np below a stack. */
-    if (vma == NULL || vma->start > start || old_size > vma->end - start)
+    if (vma == NULL)
         return -EFAULT;
     if (new_size > old_size &&
         !mem_limit_allows((new_size - old_size) / LIMIT_PAGE_SIZE))

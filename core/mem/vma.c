@@ -343,7 +343,8 @@ void vma_set_end(struct vma *vma, uint64_t end)
 static bool alike(const struct vma *lower, const struct vma *upper)
 {
     if (lower->end != upper->start || lower->prot != upper->prot ||
-        lower->flags != upper->flags || lower->file != upper->file)
+        lower->flags != upper->flags || (lower->flags & VMA_BUSY) ||
+        lower->file != upper->file)
         return false;
     return lower->file == NULL ||
            lower->offset + (int64_t)(lower->end - lower->start) ==

@@ -28,6 +28,7 @@
 #define VMA_SHARED    8u  /* MAP_SHARED of a file: written back */
 #define VMA_READ_ONLY 16u /* VMA_SHARED of a file not open for writing */
 #define VMA_STACK     32u /* the first thread's stack, for its name */
+#define VMA_BUSY      64u /* a file is read into it or written from it */
 
 struct file;
 
@@ -133,11 +134,16 @@ bool mem_limit_allows(uint64_t pages_more);
 /* PROT_* of mmap as BASE_PROT_*, or -EACCES for write and execute. */
 int mem_prot(long prot, uint32_t *base_prot);
 
-/* map_file.c: contents into a fresh mapping; and back to the file. */
-int mem_file_load(struct file *file, uint64_t start, uint64_t size,
-                  int64_t offset);
-int mem_file_store(const struct vma *vma, uint64_t start, uint64_t end);
+/* map_file.c: contents into a fresh mapping; and back to the file. A disk
+ * makes that wait, and the mapping is VMA_BUSY meanwhile: it is not joined with
+ * another, and who wants to change it settles first. */
+int mem_file_load(struct vma *vma, struct file *file, uint64_t start,
+                  uint64_t size, int64_t offset);
+int mem_file_store(struct vma *vma, uint64_t start, uint64_t end);
+/* Writes all of a range back, and settles. */
 void mem_file_store_range(uint64_t start, uint64_t end);
+/* Waits until nothing in a range is busy. */
+void mem_file_settle(uint64_t start, uint64_t end);
 long mem_file_map(uint64_t hint, uint64_t size, long prot, long flags, int fd,
                   int64_t offset);
 

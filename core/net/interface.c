@@ -138,6 +138,69 @@ static err_t link_output(struct netif *netif, struct pbuf *p)
     return ERR_OK;
 }
 
+/* -- neighbours --
+ * lwIP gives up neighbours that it knows before those that it still asks for,
+ * and asks for five seconds. So that frames from addresses of the subnet at
+ * which nobody is do not put out the honest neighbours, only so many are asked
+ * for to answer frames: at most QUERIES_MAX + 5 * QUERIES_A_SECOND at a time,
+ * which leaves the rest of the table. Who really is there has asked for our
+ * address first, and is known by that. */
+#define QUERIES_MAX      64
+#define QUERIES_A_SECOND 16
+_Static_assert(QUERIES_MAX + 6 * QUERIES_A_SECOND < ARP_TABLE_SIZE * 3 / 4,
+               "room for neighbours that are known");
+
+bool net_unasked;
+
+/* Segments of a connection go to whom we have heard from since its first; all
+ * else may be an answer to somebody who is not there. */
+static bool may_be_first(const struct pbuf *p)
+{
+    const uint8_t *ip = p->payload;
+    size_t header_size = (ip[0] & 15u) * 4;
+
+    return ip[9] != IP_PROTO_TCP || p->len < header_size + TCP_HLEN ||
+           (ip[header_size + 13] & (TCP_SYN | TCP_RST));
+}
+
+static bool query_allowed(struct netif *netif, const ip4_addr_t *to)
+{
+    static unsigned left = QUERIES_MAX;
+    static uint64_t counted_ns;
+    static ip4_addr_t last; /* asked for already */
+    const ip4_addr_t *its;
+    struct eth_addr *mac;
+    uint64_t seconds;
+
+    if (ip4_addr_cmp(to, &last) || etharp_find_addr(netif, to, &mac, &its) >= 0)
+        return true;
+    seconds = (time_now_ns() - counted_ns) / TIME_SECOND;
+    if (seconds > 0) {
+        counted_ns += seconds * TIME_SECOND;
+        left = seconds > QUERIES_MAX / QUERIES_A_SECOND
+                   ? QUERIES_MAX
+                   : left + (unsigned)seconds * QUERIES_A_SECOND;
+        if (left > QUERIES_MAX)
+            left = QUERIES_MAX;
+    }
+    if (left == 0)
+        return false;
+    left--;
+    last = *to;
+    return true;
+}
+
+/* What may not be asked for is lost, as on any network. */
+static err_t ip4_output_limited(struct netif *netif, struct pbuf *p,
+                                const ip4_addr_t *to)
+{
+    if (net_unasked && may_be_first(p) &&
+        ip4_addr_netcmp(to, netif_ip4_addr(netif), netif_ip4_netmask(netif)) &&
+        !query_allowed(netif, to))
+        return ERR_OK;
+    return etharp_output(netif, p, to);
+}
+
 void net_interfaces_flush(void)
 {
     for (unsigned i = 0; i < interface_count; i++) {
@@ -161,8 +224,10 @@ static void input(struct netif *netif, struct pbuf *p, bool checked)
     else
         netif->chksum_flags |=
             NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+    net_unasked = true;
     if (netif->input(p, netif) != ERR_OK)
         pbuf_free(p);
+    net_unasked = false;
     netif->chksum_flags = flags;
 }
 
@@ -249,9 +314,14 @@ void net_interfaces_ready(void)
     }
     net_leave();
     if (budget == 0)
-        time_timer_set(&rx_timer, time_now_ns());
+        net_interfaces_later();
     else if (rx_starved)
         time_timer_set(&rx_timer, time_now_ns() + RX_RETRY_NS);
+}
+
+void net_interfaces_later(void)
+{
+    time_timer_set(&rx_timer, time_now_ns());
 }
 
 static void rx_again(struct time_timer *timer)
@@ -294,7 +364,7 @@ static err_t interface_init(struct netif *netif)
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP |
                    NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6 |
                    NETIF_FLAG_LINK_UP;
-    netif->output = etharp_output;
+    netif->output = ip4_output_limited;
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = link_output;
     if (device.features & BASE_NET_TX_CHECKSUM)

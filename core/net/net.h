@@ -65,11 +65,16 @@ uint64_t net_memory_pages(void);   /* held now */
 
 /* -- interface.c -- */
 
+/* What is sent now answers a frame or a timer; no call of the program's. */
+extern bool net_unasked;
+
 /* Finds the network devices and makes them interfaces; -errno or how many. */
 int net_interfaces_init(void);
 /* core_net_ready: takes what arrived and sends what waited. */
 void net_interfaces_ready(void);
 void net_interfaces_flush(void);
+/* The same as soon as the program had its turn. */
+void net_interfaces_later(void);
 /* "lo" is 1 and "eth0" is 2, as in Linux; NULL if there is none. */
 struct netif *net_interface_by_index(unsigned index);
 struct netif *net_interface_by_name(const char *name);

@@ -456,13 +456,8 @@ static int stream_getpeername(struct file *file, void *address)
 
 /* -- shutdown and close -- */
 
-/* Puts a connection that nobody accepted, or one with unread data, out. */
-static void abort_now(struct stream *stream)
-{
-    if (stream->pcb)
-        tcp_abort(stream_detach(stream));
-}
-
+/* Connections that nobody accepted are reset. The other end of one that is
+ * half open, where nobody may be, is not told, as in Linux. */
 static void stop_listening(struct stream *listener)
 {
     if (listener->pcb)
@@ -474,7 +469,8 @@ static void stop_listening(struct stream *listener)
             struct stream *stream = container_of(item, struct stream, node);
 
             leave_listener(stream);
-            abort_now(stream);
+            if (stream->pcb)
+                tcp_abandon(stream_detach(stream), i);
             stream_free(stream);
         }
     }

@@ -214,8 +214,10 @@ static void fire(struct time_timer *fired)
 {
     uint64_t now = time_now_ns();
 
+    net_unasked = true;
     if (tcp_next <= now)
         tcp_tick(now);
+    net_unasked = false;
     if (second_next <= now) {
         second_tick();
         second_next = now + TIME_SECOND;

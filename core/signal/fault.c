@@ -9,6 +9,7 @@
 
 /* Vectors and page fault error bits of x86: Intel SDM volume 3, 6.15. */
 #define VECTOR_DIVIDE     0
+#define VECTOR_DEBUG      1
 #define VECTOR_BREAKPOINT 3
 #define VECTOR_INVALID    6
 #define VECTOR_PROTECTION 13
@@ -95,6 +96,11 @@ static void describe(const struct base_fault *fault, siginfo_t *info)
         info->si_code = SI_KERNEL;
         signal_trap.vector = VECTOR_BREAKPOINT;
         return;
+    case BASE_FAULT_STEP:
+        info->si_signo = SIGTRAP;
+        info->si_code = TRAP_TRACE;
+        signal_trap.vector = VECTOR_DEBUG;
+        break;
     default: /* a bad address that has no page: Linux says no more, either */
         info->si_signo = SIGSEGV;
         info->si_code = SI_KERNEL;
@@ -119,6 +125,7 @@ static const char *cause(const struct base_fault *fault)
     case BASE_FAULT_FLOAT:
         return "floating point exception at";
     case BASE_FAULT_BREAKPOINT:
+    case BASE_FAULT_STEP:
         return "breakpoint at";
     default:
         return "address out of range, by the instruction at";

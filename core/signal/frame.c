@@ -299,6 +299,12 @@ void signal_frame_make(int signal, const siginfo_t *info)
         thread->context.frame.rax = act.flags & SA_RESTART ? 1 : 3;
         thread->signal.in_core = 0;
     }
+    if (thread->context.stepped) {
+        /* Out of core: the handler is not stepped through, what comes after
+         * it is. */
+        thread->context.stepped = false;
+        thread->context.frame.rflags |= RFLAGS_TRAP;
+    }
     at = frame_place(&thread->signal, thread->context.frame.rsp,
                      act.flags & SA_ONSTACK, &fpu_address);
     frame_fill(&frame, thread, signal, info, fpu_address);

@@ -48,13 +48,12 @@ static struct list *futex_bucket(const uint32_t *address)
     return bucket;
 }
 
-static __attribute__((noinline)) long
-futex_wake_set(uint32_t *address, unsigned count, uint32_t bitset)
+/* Wakes one at least, as Linux does: it counts after the fact. */
+static __attribute__((noinline)) long futex_wake_set(uint32_t *address,
+                                                     int count, uint32_t bitset)
 {
-    unsigned woken = 0;
+    int woken = 0;
 
-    if (count == 0)
-        return 0;
     list_for_each (node, futex_bucket(address)) {
         struct futex_waiter *waiter =
             container_of(node, struct futex_waiter, node);
@@ -63,13 +62,13 @@ futex_wake_set(uint32_t *address, unsigned count, uint32_t bitset)
             continue;
         list_remove(node);
         thread_wake(waiter->thread);
-        if (++woken == count)
+        if (++woken >= count)
             break;
     }
     return woken;
 }
 
-void futex_wake(uint32_t *address, unsigned count)
+void futex_wake(uint32_t *address, int count)
 {
     futex_wake_set(address, count, FUTEX_BITSET_MATCH_ANY);
 }
@@ -153,32 +152,40 @@ static __attribute__((noinline)) int futex_deadline(const struct timespec *user,
 
 /* Wakes count waiters of one word and lets at most move others wait for
  * another word. */
-static long futex_requeue(uint32_t *from, uint32_t *to, unsigned count,
-                          unsigned move, const uint32_t *expected)
+static long futex_requeue(uint32_t *from, uint32_t *to, int count, int move,
+                          const uint32_t *expected)
 {
     struct list *bucket, *target;
     uint32_t value;
-    long done, moved = 0;
+    long done = 0;
+    int moved = 0;
 
-    if (core_copy_in(&value, from, sizeof value) != 0)
-        return -EFAULT;
-    if (expected != NULL && value != *expected)
-        return -EAGAIN;
-    done = futex_wake_set(from, count, FUTEX_BITSET_MATCH_ANY);
+    if (count < 0 || move < 0)
+        return -EINVAL;
+    if (expected != NULL) {
+        if (core_copy_in(&value, from, sizeof value) != 0)
+            return -EFAULT;
+        if (value != *expected)
+            return -EAGAIN;
+    }
+    if (count > 0)
+        done = futex_wake_set(from, count, FUTEX_BITSET_MATCH_ANY);
     bucket = futex_bucket(from);
     target = futex_bucket(to);
     list_for_each (node, bucket) {
         struct futex_waiter *waiter =
             container_of(node, struct futex_waiter, node);
 
-        if (moved == (long)move || from == to)
+        if (moved == move)
             break;
         if (waiter->address != from)
+            continue;
+        moved++;
+        if (from == to) /* they stay, and count */
             continue;
         list_remove(node);
         waiter->address = to;
         list_append(target, node);
-        moved++;
     }
     /* Linux counts the moved ones for CMP_REQUEUE, and for REQUEUE too. */
     return done + moved;
@@ -235,8 +242,8 @@ static int wake_op_compare(uint32_t code, uint32_t old)
     return -ENOSYS;
 }
 
-static long futex_wake_op(uint32_t *first, uint32_t *second, unsigned count,
-                          unsigned count_second, uint32_t code)
+static long futex_wake_op(uint32_t *first, uint32_t *second, int count,
+                          int count_second, uint32_t code)
 {
     uint32_t old, new;
     long woken;
@@ -264,12 +271,8 @@ static __attribute__((noinline)) long futex_two(int command, uint32_t *address,
     if (((uintptr_t)second & 3) != 0)
         return -EINVAL;
     if (command == FUTEX_WAKE_OP)
-        return futex_wake_op(address, second, (unsigned)count,
-                             (unsigned)count_second, third);
-    if (count < 0 || count_second < 0)
-        return -EINVAL;
-    return futex_requeue(address, second, (unsigned)count,
-                         (unsigned)count_second,
+        return futex_wake_op(address, second, count, count_second, third);
+    return futex_requeue(address, second, count, count_second,
                          command == FUTEX_CMP_REQUEUE ? &third : NULL);
 }
 
@@ -281,6 +284,8 @@ long core_futex(long a, long b, long c, long d, long e, long f)
     int command = (int)b & ~(FUTEX_PRIVATE | FUTEX_CLOCK_REALTIME);
     uint32_t bitset = FUTEX_BITSET_MATCH_ANY;
 
+    if (((int)b & FUTEX_CLOCK_REALTIME) && command != FUTEX_WAIT_BITSET)
+        return -ENOSYS;
     if (((uintptr_t)address & 3) != 0)
         return -EINVAL;
     switch (command) {
@@ -296,8 +301,7 @@ long core_futex(long a, long b, long c, long d, long e, long f)
             return -EINVAL;
         /* fall through */
     case FUTEX_WAKE:
-        /* Linux wakes one where none is asked for. */
-        return futex_wake_set(address, (int)c == 0 ? 1 : (unsigned)c, bitset);
+        return futex_wake_set(address, (int)c, bitset);
     case FUTEX_REQUEUE:
     case FUTEX_CMP_REQUEUE:
     case FUTEX_WAKE_OP:

@@ -16,10 +16,11 @@ long core_leave_slow(long result)
     for (;;) {
         core_enter();
         thread_attend();
-        if (thread_switch_due()) {
-            thread_preempt();
-        } else if (signal_deliverable()) {
+        /* Before others run, who could take the signal that ended the call. */
+        if (signal_deliverable()) {
             restart = signal_deliver_in_core() && restart;
+        } else if (thread_switch_due()) {
+            thread_preempt();
         } else if (thread->signal.restore_mask) {
             signal_mask_restore(&thread->signal);
         } else {
@@ -30,8 +31,13 @@ long core_leave_slow(long result)
                 result = -EINTR;
             __asm__ volatile("" ::: "memory");
             core_locked = 0;
-            if (core_attention == 0)
+            if (core_attention == 0) {
+                if (thread->context.stepped) {
+                    thread->context.stepped = false;
+                    arch_step();
+                }
                 return result;
+            }
         }
     }
 }

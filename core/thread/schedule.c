@@ -128,7 +128,8 @@ static void processor_give(struct thread *thread)
         core_base->tp_set(thread->tp);
     thread_current = thread;
     /* What came for it meanwhile is looked at when it leaves core. */
-    if (thread->signal.restore_mask || signal_interrupts(thread))
+    if (thread->signal.restore_mask || thread->context.stepped ||
+        signal_interrupts(thread))
         core_attention = 1;
     thread_timer_arm();
 }
@@ -175,13 +176,15 @@ static void resume_current(void)
 
     for (;;) {
         thread_attend();
+        /* Before others run, who could take it: the thread may be on its way
+         * out of a call that the signal has ended. */
+        if (signal_deliverable())
+            signal_deliver_interrupted();
         if (thread_switch_due()) {
             processor_leave(core_base->clock_monotonic());
             requeue_current();
             dispatch();
         }
-        if (signal_deliverable())
-            signal_deliver_interrupted();
         if (thread->signal.restore_mask) {
             /* Interrupted on its way out of a call, between leaving the
              * monitor and seeing the note that was taken above. */
@@ -289,20 +292,23 @@ int thread_block(uint64_t deadline_ns, bool interruptible)
     struct thread *thread = thread_current;
 
     ASSERT(core_locked);
-    if (thread->woken) {
-        thread->woken = false;
-        return 0;
-    }
-    if (interruptible && signal_interrupts(thread))
-        return -EINTR;
-    thread->state = THREAD_BLOCKED;
-    thread->interruptible = interruptible;
-    if (deadline_ns != TIME_NEVER)
-        time_timer_set_quiet(&thread->timer, deadline_ns);
-    processor_leave(core_base->clock_monotonic());
-    switch_away();
-    if (deadline_ns != TIME_NEVER)
-        time_timer_cancel(&thread->timer);
+    do {
+        if (thread->woken) {
+            thread->woken = false;
+            return 0;
+        }
+        if (interruptible && signal_interrupts(thread))
+            return -EINTR;
+        thread->state = THREAD_BLOCKED;
+        thread->interruptible = interruptible;
+        if (deadline_ns != TIME_NEVER)
+            time_timer_set_quiet(&thread->timer, deadline_ns);
+        processor_leave(core_base->clock_monotonic());
+        switch_away();
+        if (deadline_ns != TIME_NEVER)
+            time_timer_cancel(&thread->timer);
+        /* Another thread may have taken the signal meanwhile. */
+    } while (thread->wake_result == -EINTR);
     return thread->wake_result;
 }
 

@@ -77,12 +77,14 @@ void thread_add(struct thread *thread);
  * (clock_monotonic; UINT64_MAX: none) or, if interruptible, a signal that its
  * mask lets through. Returns 0, -ETIMEDOUT or -EINTR. May return 0 without a
  * cause: the caller looks at its condition again. A wake that came since the
- * last block counts.
+ * last block counts. After -EINTR the signal is still there, and this thread
+ * takes it when it leaves core: one that another thread takes first ends
+ * nothing.
  */
 int thread_block(uint64_t deadline_ns, bool interruptible);
 /* Makes a thread runnable, ahead of those that used up their slice. */
 void thread_wake(struct thread *thread);
-/* A signal came: ends an interruptible thread_block with -EINTR. */
+/* A signal came: an interruptible thread_block looks whether it is to end. */
 void thread_interrupt(struct thread *thread);
 /* Lets others run; returns when it is this thread's turn again. */
 void thread_yield(void);
@@ -142,6 +144,6 @@ void wait_wake(struct wait_queue *queue, uint32_t events, unsigned count);
 int wait_on(struct wait_queue *queue, uint64_t deadline_ns, bool interruptible);
 
 /* FUTEX_WAKE for core's own use (clear_tid, robust lists). */
-void futex_wake(uint32_t *address, unsigned count);
+void futex_wake(uint32_t *address, int count);
 
 #endif

@@ -136,12 +136,42 @@ static void copies(void)
     CHECK(arch_copy(NULL, NULL, 0) == 0);
 }
 
+static void step_on(void)
+{
+    __asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq; nop" ::
+                         : "memory", "cc");
+}
+
+static uint64_t flags(void)
+{
+    uint64_t flags;
+
+    __asm__ volatile("pushfq; pop %0" : "=r"(flags));
+    return flags;
+}
+
+/* Application code that steps itself into core: the base takes the flag away
+ * there and leaves a note. */
+static void steps(void)
+{
+    expect(step_on, BASE_FAULT_STEP);
+    CHECK(!(flags() & 0x100));
+    attention = 0;
+    CHECK(!interrupted->stepped);
+    step_on();
+    CHECK(!(flags() & 0x100));
+    CHECK(interrupted->stepped);
+    CHECK(attention == 1);
+    attention = 0;
+}
+
 void test_main(void)
 {
     upcalls_start();
     memory_faults();
     expect(undefined, BASE_FAULT_INSTRUCTION);
     expect(breakpoint, BASE_FAULT_BREAKPOINT);
+    steps();
     expect(divide, BASE_FAULT_DIVIDE);
     expect(not_canonical, BASE_FAULT_BUS);
     expect(x87_divide, BASE_FAULT_FLOAT);

@@ -9,6 +9,7 @@
 /* linux/futex.h, which musl does not bring. */
 #define FUTEX_WAIT           0
 #define FUTEX_WAKE           1
+#define FUTEX_REQUEUE        3
 #define FUTEX_CMP_REQUEUE    4
 #define FUTEX_WAKE_OP        5
 #define FUTEX_WAIT_BITSET    9
@@ -109,6 +110,74 @@ static void test_requeue(void)
     join(threads, 4);
 }
 
+/* A count of wakes that is zero or negative wakes one; of a requeue it is
+ * taken as it is, and must not be negative. */
+static void test_counts(void)
+{
+    static const long none[] = {0, -1, INT_MIN};
+    pthread_t threads[3];
+
+    start(threads, 3, -1);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(
+            futex(&word, FUTEX_WAKE | FUTEX_PRIVATE, none[i], NULL, NULL, 0),
+            1);
+    join(threads, 3);
+    start(threads, 3, -1);
+    other = 1;
+    CHECK_EQ(futex(&word, FUTEX_WAKE_OP | FUTEX_PRIVATE, -7, (void *)-1, &other,
+                   FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 1)),
+             1);
+    CHECK_EQ(futex(&other, FUTEX_WAKE_OP | FUTEX_PRIVATE, 0, (void *)0, &word,
+                   FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0)),
+             1);
+    CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE, -2, NULL, NULL, 1),
+             1);
+    join(threads, 3);
+}
+
+static void test_requeue_counts(void)
+{
+    pthread_t threads[3];
+
+    start(threads, 3, -1);
+    CHECK_ERR(
+        futex(&word, FUTEX_REQUEUE | FUTEX_PRIVATE, -1, (void *)1, &other, 0),
+        EINVAL);
+    CHECK_ERR(
+        futex(&word, FUTEX_REQUEUE | FUTEX_PRIVATE, 1, (void *)-1, &other, 0),
+        EINVAL);
+    CHECK_ERR(futex(&word, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE, 1,
+                    (void *)0x80000000l, &other, 0),
+              EINVAL);
+    /* The word is not looked at, neither one's. */
+    CHECK_EQ(
+        futex(&word, FUTEX_REQUEUE | FUTEX_PRIVATE, 0, (void *)0, &other, 0),
+        0);
+    CHECK_EQ(futex(check_bad_pointer(), FUTEX_REQUEUE | FUTEX_PRIVATE, 1,
+                   (void *)1, &other, 0),
+             0);
+    /* To the word itself: counted, and they stay. */
+    CHECK_EQ(
+        futex(&word, FUTEX_REQUEUE | FUTEX_PRIVATE, 0, (void *)2, &word, 0), 2);
+    CHECK_EQ(futex(&word, FUTEX_REQUEUE | FUTEX_PRIVATE, 0, (void *)INT_MAX,
+                   &other, 0),
+             3);
+    CHECK_EQ(futex(&word, FUTEX_WAKE | FUTEX_PRIVATE, 9, NULL, NULL, 0), 0);
+    CHECK_EQ(futex(&other, FUTEX_REQUEUE | FUTEX_PRIVATE, 2, (void *)INT_MAX,
+                   &word, 0),
+             3);
+    CHECK_EQ(futex(&word, FUTEX_WAKE | FUTEX_PRIVATE, 9, NULL, NULL, 0), 1);
+    join(threads, 3);
+    CHECK_ERR(futex(&word, FUTEX_REQUEUE | FUTEX_PRIVATE, 1, (void *)1,
+                    (uint32_t *)((char *)&other + 1), 0),
+              EINVAL);
+    CHECK_ERR(futex(&word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1, NULL, NULL, 0),
+              ENOSYS);
+    CHECK_ERR(futex(&word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 1, NULL, NULL, 0),
+              ENOSYS);
+}
+
 static void test_wake_op(void)
 {
     pthread_t threads[2];
@@ -166,6 +235,8 @@ int main(void)
     test_errors();
     test_wake();
     test_requeue();
+    test_counts();
+    test_requeue_counts();
     test_wake_op();
     test_interrupted(0, false);
     test_interrupted(SA_RESTART, true);

@@ -28,6 +28,37 @@ static void test_errors(void)
     close(dir);
 }
 
+/* Raw, as the C library may have opinions of its own. */
+static void test_huge_sizes(void)
+{
+    char c[4] = "xyz";
+    int fd = open("file", O_RDWR), null = open("/dev/null", O_RDWR), ends[2];
+
+    CHECK_EQ(pipe(ends), 0);
+    CHECK_ERR(syscall(SYS_read, fd, c, -1l), EFAULT);
+    CHECK_ERR(syscall(SYS_read, fd, c, 0x7fffffffffffffffl), EFAULT);
+    CHECK_ERR(syscall(SYS_read, fd, c, 1l << 47), EFAULT);
+    CHECK_ERR(syscall(SYS_read, fd, NULL, -1l), EFAULT);
+    CHECK_ERR(syscall(SYS_pread64, fd, c, -1l, 0l), EFAULT);
+    CHECK_ERR(syscall(SYS_write, fd, c, -1l), EFAULT);
+    CHECK_ERR(syscall(SYS_pwrite64, fd, c, -1l, 0l), EFAULT);
+    CHECK_ERR(syscall(SYS_write, ends[1], c, -1l), EFAULT);
+    CHECK_ERR(syscall(SYS_write, null, c, -1l), EFAULT);
+    CHECK_ERR(syscall(SYS_read, null, c, -1l), EFAULT);
+    /* The descriptor is looked at first. */
+    CHECK_ERR(syscall(SYS_read, -1, c, -1l), EBADF);
+    CHECK_ERR(syscall(SYS_write, ends[0], c, -1l), EBADF);
+    CHECK_ERR(syscall(SYS_pread64, fd, c, -1l, -1l), EINVAL);
+    CHECK_ERR(syscall(SYS_pread64, ends[0], c, -1l, 0l), ESPIPE);
+    /* What is long and has an address is cut. */
+    CHECK_EQ(syscall(SYS_write, null, NULL, 0x7ffffffffl), 0x7ffff000);
+    CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
+    close(ends[0]);
+    close(ends[1]);
+    close(null);
+    close(fd);
+}
+
 static void test_short_reads(void)
 {
     char buffer[100];
@@ -149,6 +180,7 @@ int main(void)
     check_scratch();
     check_file("file", "0123456789");
     test_errors();
+    test_huge_sizes();
     test_short_reads();
     test_append();
     test_positions();

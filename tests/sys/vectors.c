@@ -3,9 +3,11 @@
  * Reading and writing with vectors and at positions.
  *
  * Covers: readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2
+ * cc: -pthread
  */
 #include "check.h"
 #include <limits.h>
+#include <pthread.h>
 #include <sys/uio.h>
 
 static int fd;
@@ -105,6 +107,70 @@ static void test_flags(void)
     CHECK_EQ(lseek(fd, 0, SEEK_END), end + 3);
 }
 
+/* RWF_APPEND and RWF_NOAPPEND (0x20). */
+static void test_append(void)
+{
+    char x[] = "PQR", a[3];
+    struct iovec out = {x, 3}, in = {a, 3};
+    int append = open("append", O_RDWR | O_CREAT | O_APPEND, 0600);
+
+    CHECK_EQ(write(append, "0123456789", 10), 10);
+    CHECK_EQ(syscall(SYS_pwritev2, append, &out, 1, 2l, 0l, 0x20), 3);
+    CHECK_EQ(lseek(append, 0, SEEK_END), 10);
+    CHECK_EQ(pread(append, a, 3, 2), 3);
+    CHECK(!memcmp(a, "PQR", 3));
+    CHECK_ERR(syscall(SYS_pwritev2, append, &out, 1, 2l, 0l, 0x30), EINVAL);
+    CHECK_EQ(syscall(SYS_preadv2, append, &in, 1, 0l, 0l, 0x10), 3);
+    CHECK(!memcmp(a, "01P", 3));
+    CHECK_EQ(fcntl(append, F_GETFL) & O_APPEND, O_APPEND);
+    /* An open file is looked for before the flags are looked at. */
+    CHECK_ERR(syscall(SYS_pwritev2, -1, &out, 1, 0l, 0l, 0x4000000), EBADF);
+    close(append);
+}
+
+static int pipes[2];
+
+static void *drain(void *full)
+{
+    char buffer[4096];
+
+    check_sleep_ms(20);
+    *(int *)full = fcntl(pipes[1], F_GETFL);
+    for (ssize_t left = 65536 + 3; left > 0;) {
+        ssize_t got = read(pipes[0], buffer, sizeof(buffer));
+        CHECK(got > 0);
+        left -= got;
+    }
+    return NULL;
+}
+
+/* A pipe has no end to go to: the flag says nothing there, and is not the
+ * open file's while the call waits. */
+static void test_append_pipe(void)
+{
+    static char data[65536];
+    char x[] = "PQR", a[3];
+    struct iovec out = {x, 3}, in = {a, 3};
+    pthread_t thread;
+    int flags_meanwhile;
+
+    CHECK_EQ(pipe(pipes), 0);
+    CHECK_EQ(syscall(SYS_pwritev2, pipes[1], &out, 1, -1l, 0l, 0x10), 3);
+    CHECK_ERR(syscall(SYS_pwritev2, pipes[1], &out, 1, 0l, 0l, 0x10), ESPIPE);
+    CHECK_ERR(syscall(SYS_pwritev2, pipes[0], &out, 1, -1l, 0l, 0x10), EBADF);
+    CHECK_EQ(syscall(SYS_preadv2, pipes[0], &in, 1, -1l, 0l, 0x10), 3);
+    CHECK(!memcmp(a, "PQR", 3));
+    CHECK_EQ(fcntl(pipes[1], F_GETFL) & O_APPEND, 0);
+    CHECK_EQ(write(pipes[1], data, sizeof(data)), sizeof(data));
+    CHECK_EQ(pthread_create(&thread, NULL, drain, &flags_meanwhile), 0);
+    CHECK_EQ(syscall(SYS_pwritev2, pipes[1], &out, 1, -1l, 0l, 0x10), 3);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(flags_meanwhile & O_APPEND, 0);
+    CHECK_EQ(fcntl(pipes[1], F_GETFL) & O_APPEND, 0);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
 int main(void)
 {
     check_scratch();
@@ -115,5 +181,7 @@ int main(void)
     test_positions();
     test_vector_positions();
     test_flags();
+    test_append();
+    test_append_pipe();
     return 0;
 }

@@ -444,6 +444,87 @@ static void test_file(void)
     }
 }
 
+/* -- a disk: others run while it is read or written -- */
+
+static long disk_at, disk_found; /* the mapping; how many calls waited */
+
+/* Another thread's calls that would change the mapping: each waits. */
+static void others(void)
+{
+    jmp_buf here;
+    volatile int call = 0;
+
+    mock_waits = &here;
+    if (setjmp(here) != 0)
+        disk_found++;
+    switch (call++) {
+    case 0:
+        core_munmap(disk_at + 4096, 4096);
+        break;
+    case 1:
+        core_mprotect(disk_at, 4096, PROT_NONE);
+        break;
+    case 2:
+        core_mmap(disk_at, 8192, RW, ANON | MAP_FIXED, -1, 0);
+        break;
+    case 3:
+        core_mremap(disk_at, 8192, 16384, MREMAP_MAYMOVE, 0);
+        break;
+    case 4:
+        core_msync(disk_at, 8192, MS_SYNC);
+        break;
+    default:
+        mock_waits = NULL;
+        return;
+    }
+    mock_waits = NULL;
+    CHECK(false); /* it did not wait */
+}
+
+static long disk_readv(struct file *file, const struct iovec *iov, int count,
+                       off_t *offset)
+{
+    CHECK(count == 1);
+    if (*offset >= 8192)
+        return 0;
+    others();
+    memset(iov->iov_base, 5, 4096);
+    *offset += 4096;
+    return 4096;
+}
+
+static long disk_writev(struct file *file, const struct iovec *iov, int count,
+                        off_t *offset)
+{
+    others();
+    return (long)iov->iov_len;
+}
+
+static const struct file_ops disk_ops = {
+    .readv = disk_readv, .writev = disk_writev, .stat = file_stat};
+
+static void test_disk(void)
+{
+    mock_start();
+    file.ops = &disk_ops;
+    file_references = 0;
+    disk_at = core_mmap(0, 16384, PROT_NONE, ANON, -1, 0);
+    disk_found = 0;
+    CHECK(core_mmap(disk_at, 8192, RW, MAP_SHARED | MAP_FIXED, 3, 0) ==
+          disk_at);
+    CHECK(disk_found == 2 * 5 && *(char *)(disk_at + 8191) == 5);
+    CHECK(core_msync(disk_at, 8192, MS_SYNC) == 0 && disk_found == 3 * 5);
+    CHECK(core_munmap(disk_at, 8192) == 0 && disk_found == 4 * 5);
+    CHECK(file_references == 0);
+    CHECK(core_mmap(disk_at, 8192, PROT_READ, MAP_PRIVATE | MAP_FIXED, 3, 0) ==
+          disk_at);
+    CHECK(disk_found == 6 * 5);
+    CHECK(vma_find((uint64_t)disk_at)->prot == BASE_PROT_READ);
+    CHECK(core_munmap(disk_at, 8192) == 0 && disk_found == 6 * 5);
+    file.ops = &file_ops;
+    mem_check();
+}
+
 /* Thread stacks: a guard page and a stack each, thousands of them. The store
  * must neither be slow (this ends at once) nor run over. */
 static void test_many(void)
@@ -472,6 +553,7 @@ int main(void)
     test_brk();
     test_ghc();
     test_file();
+    test_disk();
     for (uint32_t seed = 1; seed <= 20; seed++)
         test_random(seed, 400, seed % 2);
     return 0;

@@ -7,11 +7,13 @@
 #ifndef HALVM_UNIT_MEM_MOCK_H
 #define HALVM_UNIT_MEM_MOCK_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <sys/mman.h>
 
 #include "check.h"
 #include "core/file/file.h"
+#include "core/thread/thread.h"
 #include "core/mem/mem.h"
 
 #define MOCK_PAGES 8192u /* of the arena */
@@ -174,6 +176,19 @@ int core_copy_in(void *to, const void *user_from, size_t size)
         return -EFAULT;
     memcpy(to, user_from, size);
     return 0;
+}
+
+/* Who waits for a mapping does so here, and the test goes on elsewhere. */
+static jmp_buf *mock_waits;
+
+int wait_on(struct wait_queue *queue, uint64_t deadline_ns, bool interruptible)
+{
+    CHECK(mock_waits != NULL);
+    longjmp(*mock_waits, 1);
+}
+
+void wait_wake(struct wait_queue *queue, uint32_t events, unsigned count)
+{
 }
 
 static void mock_start(void)

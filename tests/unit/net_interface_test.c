@@ -9,6 +9,9 @@
 
 #include "net_frames.h"
 
+#include "core/net/net.h"
+#include "lwip/udp.h"
+
 static int listener(unsigned port)
 {
     struct sockaddr_in in = {.sin_family = AF_INET};
@@ -81,7 +84,7 @@ static void test_flood(void)
     receive();
     while ((frame = mock_frame_take(mock_sent, &mock_sent_count))) {
         if (is_arp_request(frame)) {
-            arp_answer(frame); /* the flood has filled the table */
+            arp_answer(frame);
             receive();
         } else if (is_tcp(frame) && get16(frame->data + 36) == 30000 &&
                    (frame->data[47] & (SYN | ACK)) == (SYN | ACK)) {
@@ -109,6 +112,77 @@ static void test_flood(void)
     sent_with(0);
 }
 
+/* The same from addresses of the subnet at which nobody is, more than there is
+ * room for in the table of neighbours: known ones stay there. */
+static void test_flood_unused(void)
+{
+    int fd = listener(84);
+    struct mock_frame *frame;
+    unsigned requests = 0;
+
+    mock_run_ms(10000); /* for the flood before */
+    sent_with(0);
+    tcp_arrives(PEER_IP, 20000, 9, 1, 0, SYN, NULL, 0);
+    receive();
+    resolve();
+    sent_with(0);
+    for (unsigned i = 0; i < 2000; i++)
+        tcp_arrives(PEER_IP + 256 + i, 20000, 84, 1, 0, SYN, NULL, 0);
+    receive();
+    while ((frame = mock_frame_take(mock_sent, &mock_sent_count))) {
+        requests += is_arp_request(frame);
+        free(frame);
+    }
+    CHECK(requests > 0 && requests < 100);
+    tcp_arrives(PEER_IP, 30001, 84, 1, 0, SYN, NULL, 0);
+    receive();
+    CHECK(sent_with(SYN | ACK) == 1);
+    /* Nor does sending again, for those that are still half open. */
+    mock_run_ms(20000);
+    sent_with(0);
+    tcp_arrives(PEER_IP, 30002, 84, 1, 0, SYN, NULL, 0);
+    receive();
+    CHECK(sent_with(SYN | ACK) == 1);
+    s_close(fd);
+    sent_with(0);
+}
+
+/* Two ends that answer each other long, through two interfaces: the program
+ * gets its turn meanwhile. */
+#define ECHOES 20000
+static struct udp_pcb *echoes[2];
+static unsigned echoed;
+
+static void echo(void *argument, struct udp_pcb *pcb, struct pbuf *p,
+                 const ip_addr_t *from, u16_t port)
+{
+    if (++echoed < ECHOES)
+        CHECK(udp_sendto(pcb, p, argument, port) == ERR_OK);
+    pbuf_free(p);
+}
+
+static void test_loop(void)
+{
+    ip_addr_t addresses[2] = {IPADDR4_INIT_BYTES(127, 0, 0, 1),
+                              IPADDR4_INIT_BYTES(10, 0, 2, 15)};
+    struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, 10, PBUF_RAM);
+
+    for (unsigned i = 0; i < 2; i++) {
+        echoes[i] = udp_new();
+        CHECK(udp_bind(echoes[i], IP4_ADDR_ANY, (u16_t)(700 + i)) == ERR_OK);
+        udp_recv(echoes[i], echo, &addresses[1 - i]);
+    }
+    memset(p->payload, 0, 10);
+    CHECK(udp_sendto(echoes[0], p, &addresses[1], 701) == ERR_OK);
+    pbuf_free(p);
+    net_leave();
+    CHECK(echoed > 10 && echoed < ECHOES / 2);
+    mock_run_ms(0); /* it goes on by itself */
+    CHECK(echoed == ECHOES);
+    for (unsigned i = 0; i < 2; i++)
+        udp_remove(echoes[i]);
+}
+
 /* What the device had no room for leaves as soon as it has. */
 static void test_full(void)
 {
@@ -116,7 +190,7 @@ static void test_full(void)
 
     tcp_arrives(PEER_IP, 20000, 9, 1, 0, SYN, NULL, 0);
     receive();
-    resolve(); /* the flood has taken the neighbour's place */
+    resolve();
     sent_with(0);
     mock_send_room = 0;
     for (unsigned i = 0; i < 200; i++)
@@ -176,7 +250,7 @@ int main(void)
 
     mock_nic = true;
     mock_options[0][0] = "ip";
-    mock_options[0][1] = "10.0.2.15/24";
+    mock_options[0][1] = "10.0.2.15/16";
     mock_options[1][0] = "gw";
     mock_options[1][1] = "10.0.2.2";
     mock_options[2][0] = "dns";
@@ -189,6 +263,8 @@ int main(void)
     objects = mock_objects;
     test_burst();
     test_flood();
+    test_flood_unused();
+    test_loop();
     test_full();
     test_no_memory();
     test_retransmit();

@@ -47,9 +47,8 @@
 /* -- links -- */
 #define LWIP_ETHERNET 1
 #define LWIP_ARP      1
-/* A /24 at once: lwIP gives up known neighbours before those it still asks
- * for, so in a smaller table a flood of SYNs from the subnet's unused addresses
- * puts out the honest clients. */
+/* A /24 at once; core/net/interface.c bounds what of it answers to frames may
+ * take. */
 #define ARP_TABLE_SIZE                256
 #define ARP_QUEUEING                  1
 #define ARP_QUEUE_LEN                 64

@@ -113,7 +113,7 @@ $(B)/lib/halvm/lib/libc.a: $(B)/musl/built $(LIBC_OBJ)
 
 CORE_SRC := $(sort $(wildcard core/*.c core/*/*.c gate/*.c gate/*.S \
 	arch/x86_64/*.c arch/x86_64/*.S base/hw/*.c base/hw/*.S \
-	base/linux/*.c drivers/*/*.c))
+	base/xenpv/*.c base/xenpv/*.S drivers/*/*.c drivers/*/*.S))
 # Linked by themselves: see their first lines.
 ALONE_SRC := gate/dispatch.c gate/raw.c base/hw/note.S
 CORE_OBJ := $(patsubst %,$(B)/obj/%.o,$(filter-out $(ALONE_SRC),$(CORE_SRC)))
@@ -260,12 +260,15 @@ examples: $(E)/hello $(E)/httpd $(E)/Hello $(E)/web
 $(E)/%: examples/%.c $(READY) | all
 	@mkdir -p $(@D)
 	$(Q)$(B)/bin/halvm-cc -O2 -o $@ $<
+# GHC does not see that our libraries changed: it links what is not there.
 $(E)/Hello: examples/Hello.hs $(READY) | all
 	@mkdir -p $(@D)
+	@rm -f $@
 	$(Q)$(B)/bin/halvm-ghc -v0 -O -outputdir $@.obj -o $@ $<
 $(E)/web: $(wildcard examples/web/*.hs) $(READY) | all
 	@mkdir -p $(@D)
 	@echo "  GHC $@ (half a minute)"
+	@rm -f $@
 	$(Q)$(B)/bin/halvm-ghc -v0 -O -threaded -iexamples/web \
 		'-optP-DGIT_HASH="$(GIT_HASH)"' -outputdir $@.obj -o $@ \
 		examples/web/Main.hs

@@ -51,6 +51,9 @@
 #define LIMIT_FRAME_SIZE 1526 /* bytes: 1500, Ethernet, VLAN, a margin */
 #define LIMIT_NET_SHARE  4    /* the network may hold memory / this */
 
+/* -- Xen (drivers/xen) -- */
+#define LIMIT_XEN_EVENTS 64 /* event channels with a handler */
+
 /* -- devices -- */
 #define LIMIT_BLOCK_DEVICES  16
 #define LIMIT_VIRTQUEUE_SIZE 256

@@ -2,11 +2,12 @@
 /*
  * Base hw: the table of base.h, and the way from start.S to core_main.
  */
+#include "drivers/xen/guest.h"
 #include "parts.h"
 
 struct base_info hw_info;
 
-const struct base hw_base = {
+struct base hw_base = {
     .version = BASE_VERSION,
     .name = "hw",
     .exit = hw_exit,
@@ -39,10 +40,16 @@ void hw_boot(unsigned loader, uint64_t info)
 {
     hw_console_init();
     hw_cpu_init();
+    if (hw_cpu.xen)
+        xen_hvm_init();
     hw_machine_init(loader, info);
     hw_memory_init();
     hw_apic_init();
+    if (xen_present)
+        xen_hvm_events_init();
     hw_clock_init();
+    if (xen_present)
+        xen_rings_init();
     hw_console_devices();
     hw_interrupts_on();
     core_main(&hw_base, &hw_info);

@@ -8,6 +8,9 @@
 /* Which loader came in, for hw_boot(). */
 #define HW_LOADER_PVH        0
 #define HW_LOADER_MULTIBOOT2 1
+#define HW_LOADER_XENPV      2
+
+#define HW_DIRECT_SLOT 272 /* of the top table: HW_DIRECT (hw.h) */
 
 #define HW_SELECTOR_CODE 0x08
 #define HW_SELECTOR_DATA 0x10

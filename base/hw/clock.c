@@ -3,15 +3,19 @@
  * Nanoseconds since start, the wall clock, and the alarm that hw_wait and
  * hw_timer_set need.
  *
- * Time is the TSC, scaled. How fast it goes is asked, in this order, of
- * kvmclock, the hypervisor's frequency leaf, CPUID's frequency leaves; only
- * then is it measured, for at most a millisecond, against the local APIC's
- * timer (1 GHz in QEMU and KVM) or the PIT. The reading functions may be called
- * from anywhere.
+ * Time is the TSC, scaled. How fast it goes is asked, in this order, of Xen's
+ * or KVM's clock (the same page of numbers), the hypervisor's frequency leaf,
+ * CPUID's frequency leaves; only then is it measured, for at most a
+ * millisecond, against the local APIC's timer (1 GHz in QEMU and KVM) or the
+ * PIT. The reading functions may be called from anywhere.
  *
  * kvmclock: Linux's Documentation/virt/kvm/x86/{msr,cpuid}.rst. A hypervisor
  * changes its page at any time, hence the version that is odd meanwhile.
  */
+#include <stdint.h>
+#include <xen/vcpu.h>
+
+#include "drivers/xen/guest.h"
 #include "parts.h"
 
 #define MSR_KVM_WALL_CLOCK  0x4b564d00
@@ -36,7 +40,8 @@ struct pv_time {
     int8_t shift;
     uint8_t flags, reserved1[2];
 };
-_Static_assert(sizeof(struct pv_time) == 32, "kvmclock ABI");
+_Static_assert(sizeof(struct pv_time) == sizeof(struct vcpu_time_info),
+               "KVM's is Xen's");
 
 struct pv_wall {
     uint32_t version, seconds, nanoseconds;
@@ -48,7 +53,8 @@ struct sample {
     uint32_t reference;
 };
 
-static volatile struct pv_time pv_time __attribute__((aligned(64)));
+static volatile struct pv_time kvm_time __attribute__((aligned(64)));
+static const volatile struct pv_time *pv_time = &kvm_time;
 static bool pv_used;
 static uint64_t pv_base, pv_last;
 
@@ -64,7 +70,7 @@ static uint64_t scale(uint64_t value, uint64_t factor)
     return (unsigned __int128)value * factor >> 32;
 }
 
-/* -- kvmclock -- */
+/* -- kvmclock, and Xen's -- */
 
 static uint64_t pv_read(void)
 {
@@ -72,16 +78,16 @@ static uint64_t pv_read(void)
     uint64_t delta, ns;
 
     do {
-        version = pv_time.version & ~1u;
+        version = pv_time->version & ~1u;
         __asm__ volatile("lfence" ::: "memory");
-        delta = arch_tsc() - pv_time.tsc;
-        if (pv_time.shift < 0)
-            delta >>= -pv_time.shift;
+        delta = arch_tsc() - pv_time->tsc;
+        if (pv_time->shift < 0)
+            delta >>= -pv_time->shift;
         else
-            delta <<= pv_time.shift;
-        ns = pv_time.system_ns + scale(delta, pv_time.multiplier);
+            delta <<= pv_time->shift;
+        ns = pv_time->system_ns + scale(delta, pv_time->multiplier);
         __asm__ volatile("" ::: "memory");
-    } while (version != pv_time.version);
+    } while (version != pv_time->version);
     return ns;
 }
 
@@ -106,19 +112,46 @@ static bool pv_init(uint64_t *tsc_khz)
     arch_cpuid(hw_cpu.hypervisor_leaf + 1, 0, regs);
     if (!(regs[0] & KVM_FEATURE_CLOCK2))
         return false;
-    hw_wrmsr(MSR_KVM_SYSTEM_TIME, (uint64_t)&pv_time | 1);
-    if (pv_time.multiplier == 0)
+    hw_wrmsr(MSR_KVM_SYSTEM_TIME, (uint64_t)&kvm_time | 1);
+    if (pv_time->multiplier == 0)
         return false;
-    *tsc_khz = (KHZ_PER_GHZ << 32) / pv_time.multiplier;
-    if (pv_time.shift < 0)
-        *tsc_khz <<= -pv_time.shift;
+    *tsc_khz = (KHZ_PER_GHZ << 32) / pv_time->multiplier;
+    if (pv_time->shift < 0)
+        *tsc_khz <<= -pv_time->shift;
     else
-        *tsc_khz >>= pv_time.shift;
+        *tsc_khz >>= pv_time->shift;
     pv_used = true;
     pv_base = pv_read();
     hw_wrmsr(MSR_KVM_WALL_CLOCK, (uint64_t)&wall);
     wall_base = wall.seconds * 1000000000ull + wall.nanoseconds + pv_base;
     return true;
+}
+
+static void xen_timer(void *argument)
+{
+    hw_timer_interrupt();
+}
+
+/* Once events work: time and alarms are Xen's. */
+static void xen_init(void)
+{
+    long port;
+
+    pv_time = (const volatile void *)&xen_shared->vcpu_info[0].time;
+    pv_used = true;
+    pv_base = pv_read();
+    wall_base = ((uint64_t)xen_shared->wc_sec_hi << 32 | xen_shared->wc_sec) *
+                    1000000000ull +
+                xen_shared->wc_nsec + pv_base;
+    xen_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_stop_periodic_timer, 0, 0, 0, 0);
+    port = xen_event_bind_virq(VIRQ_TIMER);
+    if (port < 0 || xen_event_handle((evtchn_port_t)port, xen_timer, NULL) != 0)
+        hw_crash("Xen has no timer for us", NULL, 0, 134);
+}
+
+uint64_t xen_clock_of(uint64_t deadline_ns)
+{
+    return deadline_ns == UINT64_MAX ? 0 : deadline_ns + pv_base;
 }
 
 /* -- asking CPUID -- */
@@ -334,6 +367,10 @@ __attribute__((cold)) void hw_clock_init(void)
 {
     uint64_t tsc_khz = 0, apic_khz = 0;
 
+    if (xen_present) {
+        xen_init();
+        return;
+    }
     tsc_base = arch_tsc();
     frequencies(&tsc_khz, &apic_khz);
     ns_per_tick = (KHZ_PER_GHZ << 32) / tsc_khz;
@@ -361,6 +398,12 @@ void hw_clock_alarm(uint64_t deadline_ns, uint64_t now_ns)
 {
     uint64_t delta = deadline_ns > now_ns ? deadline_ns - now_ns : 0, count;
 
+    if (xen_present) {
+        /* What has passed already fires at once. */
+        xen_hypercall(__HYPERVISOR_set_timer_op, xen_clock_of(deadline_ns), 0,
+                      0, 0, 0);
+        return;
+    }
     if (alarm_by_tsc) {
         hw_wrmsr(MSR_TSC_DEADLINE,
                  arch_tsc() + scale(delta, tsc_ticks_per_ns) + 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The console of base hw: the first serial port, else virtio's.
+ * The console of base hw: Xen's in its guests, else the first serial port, else
+ * virtio's.
  *
  * Written by core and by crash reports, in any context. Serial input comes by
  * interrupt where there is an I/O APIC; core also looks when it is told to.
@@ -8,6 +9,7 @@
 #include <stdarg.h>
 
 #include "drivers/serial/serial.h"
+#include "drivers/xen/xen.h"
 #include "drivers/virtio/virtio.h"
 #include "parts.h"
 
@@ -16,7 +18,8 @@ static bool devices_known; /* from when on a virtio device can be used */
 
 void hw_console_init(void)
 {
-    present = serial_init(SERIAL_COM1);
+    if (!xen_pv)
+        present = serial_init(SERIAL_COM1);
 }
 
 static void input_interrupt(void *argument)
@@ -33,14 +36,18 @@ void hw_console_devices(void)
 
 void hw_console_input_init(void)
 {
-    if (present && hw_irq_line(SERIAL_COM1_GSI, false, false, input_interrupt,
-                               NULL) == BASE_OK)
+    if (xen_present)
+        xen_console_input_init();
+    else if (present && hw_irq_line(SERIAL_COM1_GSI, false, false,
+                                    input_interrupt, NULL) == BASE_OK)
         serial_interrupt(SERIAL_COM1, true);
 }
 
 void hw_console_write(const void *data, size_t size)
 {
-    if (present)
+    if (xen_present)
+        xen_console_write(data, size);
+    else if (present)
         serial_write(SERIAL_COM1, data, size);
     else if (devices_known)
         virtio_console_write(data, size);
@@ -50,6 +57,8 @@ size_t hw_console_read(void *data, size_t size)
 {
     size_t count = 0;
 
+    if (xen_present)
+        return xen_console_read(data, size);
     if (!present)
         return virtio_console_read(data, size);
     count = serial_read(SERIAL_COM1, data, size);

@@ -5,6 +5,8 @@
  * Called once at boot, before interrupts are on. Intel SDM volume 3; CPUID
  * leaves of hypervisors: Linux's arch/x86/include/asm/{kvm_para,hypervisor}.h.
  */
+#include <xen/arch-x86/cpuid.h>
+
 #include "parts.h"
 
 #define CR4_OSFXSR   (1ull << 9)
@@ -44,6 +46,19 @@ _Static_assert(sizeof(task) == 104, "64-bit TSS");
 uint8_t hw_trap_stacks[HW_IST_COUNT][HW_TRAP_STACK_SIZE]
     __attribute__((aligned(16)));
 extern uint64_t hw_gdt[];
+
+/* What we may use. In a PV guest the instruction itself may tell what only Xen
+ * may: this prefix makes Xen answer (<xen/arch-x86/xen.h>). */
+static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+    if (!xen_pv)
+        arch_cpuid(leaf, subleaf, out);
+    else
+        __asm__ volatile(XEN_EMULATE_PREFIX "cpuid"
+                         : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]),
+                           "=d"(out[3])
+                         : "0"(leaf), "2"(subleaf));
+}
 
 static unsigned ist_of(unsigned vector)
 {
@@ -99,46 +114,47 @@ static void hypervisor_detect(void)
 {
     uint32_t regs[4];
 
-    arch_cpuid(0x40000000, 0, regs);
+    cpuid(0x40000000, 0, regs);
     hw_cpu.hypervisor_leaf = 0x40000000;
     hw_cpu.hypervisor_leaf_max = regs[0];
     hw_cpu.tcg = regs[1] == 0x54474354; /* "TCGT" */
-    /* Behind Hyper-V's leaves, if those are offered too, KVM's are 0x100 up. */
+    /* Behind Hyper-V's, if those are offered too, the others' are 0x100 up. */
     if (regs[1] == 0x7263694d) { /* "Micr" */
-        arch_cpuid(0x40000100, 0, regs);
+        cpuid(0x40000100, 0, regs);
         hw_cpu.hypervisor_leaf = 0x40000100;
         hw_cpu.hypervisor_leaf_max = regs[0];
     }
     hw_cpu.kvm = regs[1] == 0x4b4d564b; /* "KVMK" */
+    hw_cpu.xen = regs[1] == XEN_CPUID_SIGNATURE_EBX;
 }
 
 static void features_detect(uint64_t *cr4, uint32_t *xcr0)
 {
     uint32_t regs[4], leaf_max;
 
-    arch_cpuid(0, 0, regs);
+    cpuid(0, 0, regs);
     leaf_max = regs[0];
-    arch_cpuid(1, 0, regs);
+    cpuid(1, 0, regs);
     hw_cpu.x2apic = regs[2] >> 21 & 1;
     hw_cpu.tsc_deadline = regs[2] >> 24 & 1;
     hw_cpu.rdrand = regs[2] >> 30 & 1;
     hw_cpu.hypervisor = regs[2] >> 31 & 1;
     if (regs[2] >> 26 & 1) {
         *cr4 |= CR4_OSXSAVE;
-        arch_cpuid(0xd, 0, regs);
+        cpuid(0xd, 0, regs);
         *xcr0 = regs[0] & XCR0_WANTED;
         if ((*xcr0 & XCR0_AVX512) != XCR0_AVX512 ||
             (*xcr0 & XCR0_AVX) != XCR0_AVX)
             *xcr0 &= ~XCR0_AVX512;
     }
     if (leaf_max >= 7) {
-        arch_cpuid(7, 0, regs);
+        cpuid(7, 0, regs);
         hw_cpu.fsgsbase = regs[1] & 1;
         hw_cpu.rdseed = regs[1] >> 18 & 1;
         if (hw_cpu.fsgsbase)
             *cr4 |= CR4_FSGSBASE;
     }
-    arch_cpuid(0x80000001, 0, regs);
+    cpuid(0x80000001, 0, regs);
     hw_cpu.page_1g = regs[3] >> 26 & 1;
     if (hw_cpu.hypervisor)
         hypervisor_detect();
@@ -149,14 +165,18 @@ void hw_cpu_init(void)
     uint64_t cr4;
     uint32_t xcr0 = 0;
 
-    vectors_init();
-    task_init();
+    if (!xen_pv) {
+        vectors_init();
+        task_init();
+    }
     __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
     features_detect(&cr4, &xcr0);
     __asm__ volatile("mov %0, %%cr4" ::"r"(cr4));
     if (xcr0 != 0)
         __asm__ volatile("xsetbv" ::"a"(xcr0), "d"(0), "c"(0));
     arch_fpu_init();
+    if (xen_pv)
+        return; /* Xen calls back for `syscall`, too */
 
     /* `syscall` in ring 0 keeps ring 0: both selectors are the ones in use. */
     hw_wrmsr(MSR_STAR, (uint64_t)HW_SELECTOR_CODE << 32);
@@ -168,6 +188,8 @@ void hw_tp_set(uint64_t value)
 {
     if (hw_cpu.fsgsbase)
         __asm__ volatile("wrfsbase %0" ::"r"(value));
+    else if (xen_pv)
+        xenpv_tp_set(value);
     else
         hw_wrmsr(MSR_FS_BASE, value);
 }

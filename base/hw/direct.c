@@ -106,33 +106,36 @@ static void ram_map(const struct hw_range *ram)
     }
 }
 
-/* One program header's pages, in tables that cover the image from its first
- * 2 MiB on. Where two share a page it has the rights of both. */
-static void segment_map(uint64_t *const tables[], const Elf64_Phdr *header)
+/* Where two headers share a page it has the rights of both. */
+uint64_t hw_image_bits(uint64_t page)
 {
-    uint64_t at = header->p_vaddr & ~(HW_PAGE - 1);
-    uint64_t end = header->p_vaddr + header->p_memsz;
-    uint64_t bits = PTE_PRESENT;
+    const Elf64_Phdr *header =
+        (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+    uint64_t bits = 0;
+    unsigned i;
 
-    if (header->p_flags & PF_W)
-        bits |= PTE_WRITE;
-    for (; at < end; at += HW_PAGE) {
-        uint64_t *entry = &tables[at / HW_LARGE][hw_index(at, 1)];
-        uint64_t old = *entry;
-
-        *entry = at | bits | (old & PTE_WRITE);
-        if (!(header->p_flags & PF_X) && (old == 0 || (old & PTE_NX)))
-            *entry |= PTE_NX;
+    for (i = 0; i < __ehdr_start.e_phnum; i++, header++) {
+        if (header->p_type != PT_LOAD || page + HW_PAGE <= header->p_vaddr ||
+            page >= header->p_vaddr + header->p_memsz)
+            continue;
+        if (bits == 0)
+            bits = PTE_PRESENT | PTE_NX;
+        if (header->p_flags & PF_W)
+            bits |= PTE_WRITE;
+        if (header->p_flags & PF_X) {
+            bits &= ~PTE_NX;
+            hw_text.start = header->p_vaddr;
+            hw_text.end = header->p_vaddr + header->p_memsz;
+        }
     }
+    return bits;
 }
 
 #define IMAGE_PIECES 64 /* 128 MiB of image */
 
 static void image_protect(void)
 {
-    const Elf64_Phdr *header =
-        (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
-    uint64_t *tables[IMAGE_PIECES];
+    uint64_t *tables[IMAGE_PIECES], page, bits;
     unsigned count = (hw_info.image_end + HW_LARGE - 1) / HW_LARGE;
     unsigned i;
 
@@ -141,14 +144,11 @@ static void image_protect(void)
     tables[0] = image_table;
     for (i = 1; i < count; i++)
         tables[i] = hw_physical(table_new());
-    for (i = 0; i < __ehdr_start.e_phnum; i++) {
-        if (header[i].p_type != PT_LOAD)
-            continue;
-        segment_map(tables, &header[i]);
-        if (header[i].p_flags & PF_X) {
-            hw_text.start = header[i].p_vaddr;
-            hw_text.end = header[i].p_vaddr + header[i].p_memsz;
-        }
+    for (page = hw_info.image_start; page < hw_info.image_end;
+         page += HW_PAGE) {
+        bits = hw_image_bits(page);
+        if (bits != 0)
+            tables[page / HW_LARGE][hw_index(page, 1)] = page | bits;
     }
     hw_pd_low[0] = (uint64_t)image_table | PTE_PRESENT | PTE_WRITE;
     for (i = 1; i < count; i++)

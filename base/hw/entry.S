@@ -7,46 +7,10 @@
  * FPU still holds the interrupted code's state.
  */
 #include "boot.h"
+#include "registers.inc"
 #include "offsets.h"
 
 #define ENOSYS 38
-
-    .macro save_registers
-    push %rdi
-    push %rsi
-    push %rdx
-    push %rcx
-    push %rax
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    cld
-    .endm
-
-    .macro restore_registers
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    .endm
 
     .section .text.hw_entry, "ax", @progbits
     .globl hw_vectors_exception, hw_vectors_device

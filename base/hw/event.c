@@ -7,6 +7,7 @@
  * interrupts off where both matter.
  */
 #include "drivers/acpi/acpi.h"
+#include "drivers/xen/xen.h"
 #include "parts.h"
 
 #define LATE_INIT_NS 10000000u /* see hw_late_arm() */
@@ -73,6 +74,8 @@ uint32_t hw_wait(uint64_t deadline_ns)
     uint32_t ready;
 
     hw_late_init();
+    if (xen_present)
+        xen_store_work();
     hw_interrupts_off();
     ready = hw_ready_take();
     while (ready == 0 && deadline_ns != 0) {
@@ -82,7 +85,10 @@ uint32_t hw_wait(uint64_t deadline_ns)
             break;
         wait_deadline = deadline_ns;
         alarm_update(now);
-        __asm__ volatile("sti; hlt; cli" ::: "memory");
+        if (xen_pv)
+            xenpv_idle();
+        else
+            __asm__ volatile("sti; hlt; cli" ::: "memory");
         ready = hw_ready_take();
     }
     wait_deadline = HW_NEVER;
@@ -96,7 +102,10 @@ void hw_late_init(void)
         return;
     late_done = true;
     hw_console_input_init();
-    acpi_power_arm();
+    if (xen_present)
+        xen_control_init();
+    else
+        acpi_power_arm();
 }
 
 /* A program that only computes never waits, and has a power button all the

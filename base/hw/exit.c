@@ -8,6 +8,7 @@
  * ends a virtual machine that was started not to reboot.
  */
 #include "drivers/acpi/acpi.h"
+#include "drivers/xen/xen.h"
 #include "parts.h"
 
 #define KEYBOARD_COMMAND 0x64
@@ -32,6 +33,8 @@ void hw_exit(int status)
 {
     hw_interrupts_off();
     hw_print("\x1ehalvm:exit=%d\n", (uint64_t)(status & 255));
+    if (xen_present)
+        xen_exit(status);
     hw_late_init();
     acpi_power_off();
     reset();

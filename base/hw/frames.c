@@ -5,14 +5,15 @@
  * Called with interrupts off or the monitor held; never fails for a promised
  * page, since memory.c counts before anyone asks.
  *
- * Each frame has one state byte: 0, or FREE plus the order for the first
- * frame of a free block, whose first bytes link it into the list of its
+ * Each frame has one state byte: 0, ABSENT, or FREE plus the order for the
+ * first frame of a free block, whose first bytes link it into the list of its
  * order. So that starting costs the same on any machine, RAM enters the lists
  * 2 MiB at a time, when they run empty, lowest first.
  */
 #include "parts.h"
 
-#define FREE 0x80u
+#define FREE   0x80u
+#define ABSENT 0x40u /* gone to the hypervisor */
 
 struct region {
     uint64_t first, end; /* frame numbers */
@@ -133,12 +134,16 @@ static bool refill(void)
     end = (start | (HW_FRAMES_LARGE - 1)) + 1;
     if (end > region->end)
         end = region->end;
+    if (xen_pv)
+        xenpv_direct_need(start * HW_PAGE, end * HW_PAGE);
     for (i = start; i < end; i++)
         region->state[i - region->first] = 0;
     untaken_free(region, start, end);
     next_frame = end;
     if (end == region->end && ++next_region < region_count)
         next_frame = regions[next_region].first;
+    if (xen_pv)
+        xenpv_direct_spare();
     return true;
 }
 
@@ -171,6 +176,34 @@ void hw_frame_put(uint64_t physical, unsigned order)
     uint64_t frame = physical / HW_PAGE;
 
     block_free(region_of(frame), frame, order);
+}
+
+void hw_frame_absent_set(uint64_t physical, bool absent)
+{
+    struct region *region = region_of(physical / HW_PAGE);
+
+    region->state[physical / HW_PAGE - region->first] = absent ? ABSENT : 0;
+}
+
+uint64_t hw_frame_absent_next(uint64_t physical)
+{
+    uint64_t frame = physical / HW_PAGE;
+    unsigned i;
+
+    for (i = 0; i < region_count; i++) {
+        const struct region *region = &regions[i];
+
+        if (frame < region->first)
+            frame = region->first;
+        /* What has not entered the lists has no state yet. */
+        for (; frame < region->end; frame++) {
+            if (i == next_region && frame >= next_frame)
+                return 0;
+            if (region->state[frame - region->first] == ABSENT)
+                return frame * HW_PAGE;
+        }
+    }
+    return 0;
 }
 
 static uint64_t taken_inside(uint64_t start, uint64_t end)

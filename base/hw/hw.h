@@ -18,10 +18,33 @@
 #include "base.h"
 #include "halvm_limits.h"
 
-#define HW_DIRECT 0xffff800000000000ull
+/* Xen keeps what is below this in the upper half to itself. */
+#define HW_DIRECT 0xffff880000000000ull
 
-extern const struct base hw_base;
+extern struct base hw_base; /* not changed after boot */
 extern struct base_info hw_info;
+
+/* A paravirtual guest of Xen, where what would be privileged instructions is
+ * done by base/xenpv (drivers/xen/guest.c). */
+extern bool xen_pv;
+extern bool xen_present; /* that, or Xen's guest of another kind */
+void xenpv_interrupts_off(void);
+void xenpv_interrupts_on(void);
+
+static inline void hw_interrupts_off(void)
+{
+    if (xen_pv)
+        xenpv_interrupts_off();
+    else
+        __asm__ volatile("cli" ::: "memory");
+}
+static inline void hw_interrupts_on(void)
+{
+    if (xen_pv)
+        xenpv_interrupts_on();
+    else
+        __asm__ volatile("sti" ::: "memory");
+}
 
 /* -- physical memory (memory.c, direct.c) -- */
 

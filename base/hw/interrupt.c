@@ -7,6 +7,7 @@
  * off. While core is at work (*locked) they only leave a note; else the
  * interrupted registers go to core's context and core takes over.
  */
+#include "drivers/xen/xen.h"
 #include "parts.h"
 
 enum exception {
@@ -152,12 +153,16 @@ static void deliver(const struct hw_trap *trap, const struct base_fault *fault)
     *hw_upcall.locked = 1;
     if (fault)
         ready |= BASE_READY_FAULT;
+    if (xen_pv)
+        xenpv_upcall_enter(hw_upcall.stack_top, ready, fault);
     hw_upcall_enter(hw_upcall.stack_top, ready, fault);
 }
 
 void hw_upcall_main(uint32_t ready, const struct base_fault *fault)
 {
     hw_late_init();
+    if (xen_present)
+        xen_store_work();
     hw_upcall.upcall(ready, fault);
     hw_crash("the upcall returned", NULL, 0, STATUS_ABORT);
 }
@@ -176,6 +181,10 @@ void hw_upcall_set(const struct base_upcall *upcall)
 void hw_resume(struct arch_context *context)
 {
     HW_ASSERT(*hw_upcall.locked);
+    if (xen_pv) {
+        xenpv_resume(context);
+        return;
+    }
     hw_interrupts_off();
     if (*hw_upcall.attention) {
         hw_interrupts_on();
@@ -199,6 +208,11 @@ void hw_interrupt(struct hw_trap *trap)
     for (line = vector_lines[index]; line != 0; line = lines[line - 1].next)
         lines[line - 1].handler(lines[line - 1].argument);
     hw_apic_eoi();
+    hw_interrupt_end(trap);
+}
+
+void hw_interrupt_end(struct hw_trap *trap)
+{
     if (ready_bits == 0 || !hw_upcall_known)
         return;
     if (*hw_upcall.locked)

@@ -9,6 +9,7 @@
  * PVH: Xen's public/arch-x86/hvm/start_info.h. Multiboot2: specification 2.0,
  * section 3.6.
  */
+#include "drivers/xen/guest.h"
 #include "parts.h"
 
 #define PVH_MAGIC 0x336ec578u
@@ -84,7 +85,7 @@ void hw_machine_take(uint64_t start, uint64_t end)
 }
 
 /* Loaders give the map in ascending order, and some with neighbours split. */
-static void ram_add(uint64_t start, uint64_t size)
+void hw_machine_ram(uint64_t start, uint64_t size)
 {
     struct hw_machine *m = &hw_machine;
     uint64_t end = page_down(start + size);
@@ -109,7 +110,7 @@ static void ram_add(uint64_t start, uint64_t size)
     m->ram_count++;
 }
 
-static void initrd_set(uint64_t start, uint64_t size)
+void hw_machine_initrd(uint64_t start, uint64_t size)
 {
     if (hw_machine.initrd.end != 0 || size == 0)
         return; /* only the first module is ours */
@@ -118,9 +119,8 @@ static void initrd_set(uint64_t start, uint64_t size)
     hw_machine_take(start, start + size);
 }
 
-static void command_line_set(uint64_t physical)
+void hw_machine_command_line(const char *line, uint64_t physical)
 {
-    const char *line = hw_boot_map(physical, LIMIT_COMMAND_LINE_SIZE);
     size_t size = 0;
 
     while (size < LIMIT_COMMAND_LINE_SIZE && line[size] != 0)
@@ -131,6 +131,12 @@ static void command_line_set(uint64_t physical)
     hw_info.command_line = line;
 }
 
+static void command_line_at(uint64_t physical)
+{
+    hw_machine_command_line(hw_boot_map(physical, LIMIT_COMMAND_LINE_SIZE),
+                            physical);
+}
+
 static void pvh_read(uint64_t physical)
 {
     const struct pvh_start_info *info = hw_boot_map(physical, sizeof(*info));
@@ -138,20 +144,24 @@ static void pvh_read(uint64_t physical)
     const struct pvh_module *module;
     unsigned i;
 
-    if (info->magic != PVH_MAGIC || info->version < 1)
+    if (info->magic != PVH_MAGIC || (info->version < 1 && !xen_present))
         hw_crash("the PVH loader gave no memory map", NULL, 0, 134);
     hw_platform.acpi_rsdp = info->rsdp;
     if (info->command_line != 0)
-        command_line_set(info->command_line);
+        command_line_at(info->command_line);
+    if (info->module_count > 0) {
+        module = hw_boot_map(info->modules, sizeof(*module));
+        hw_machine_initrd(module->address, module->size);
+    }
+    if (info->version < 1) {
+        xen_hvm_memory_read(); /* as Xen itself starts its first domain */
+        return;
+    }
     memory =
         hw_boot_map(info->memory_map, info->memory_map_count * sizeof(*memory));
     for (i = 0; i < info->memory_map_count; i++)
         if (memory[i].type == MEMORY_RAM)
-            ram_add(memory[i].address, memory[i].size);
-    if (info->module_count > 0) {
-        module = hw_boot_map(info->modules, sizeof(*module));
-        initrd_set(module->address, module->size);
-    }
+            hw_machine_ram(memory[i].address, memory[i].size);
 }
 
 static void multiboot2_memory_read(const struct multiboot2_memory *tag)
@@ -165,7 +175,7 @@ static void multiboot2_memory_read(const struct multiboot2_memory *tag)
         const struct pvh_memory *entry =
             (const void *)((const char *)tag + offset);
         if (entry->type == MEMORY_RAM)
-            ram_add(entry->address, entry->size);
+            hw_machine_ram(entry->address, entry->size);
     }
 }
 
@@ -184,9 +194,9 @@ static void multiboot2_read(uint64_t physical)
         if (tag->type == MULTIBOOT2_END || tag->size < sizeof(*tag))
             break;
         if (tag->type == MULTIBOOT2_COMMAND_LINE)
-            command_line_set(physical + offset + sizeof(*tag));
+            command_line_at(physical + offset + sizeof(*tag));
         else if (tag->type == MULTIBOOT2_MODULE)
-            initrd_set(module->start, module->end - module->start);
+            hw_machine_initrd(module->start, module->end - module->start);
         else if (tag->type == MULTIBOOT2_MEMORY)
             multiboot2_memory_read(here);
         else if (tag->type == MULTIBOOT2_ACPI_NEW ||
@@ -206,10 +216,17 @@ void hw_machine_init(unsigned loader, uint64_t info)
     hw_info.command_line = "";
     hw_machine_take(0, HW_PAGE);
     hw_machine_take(hw_info.image_start, hw_info.image_end);
-    if (loader == HW_LOADER_PVH)
+    switch (loader) {
+    case HW_LOADER_PVH:
         pvh_read(info);
-    else
+        break;
+    case HW_LOADER_MULTIBOOT2:
         multiboot2_read(info);
+        break;
+    case HW_LOADER_XENPV:
+        xenpv_machine_read((const void *)info);
+        break;
+    }
 }
 
 /* Downwards from the top of a piece, stepping below whatever is taken. */
@@ -240,6 +257,8 @@ uint64_t hw_machine_carve(uint64_t size)
     if (found == 0)
         hw_crash("not enough memory to start", NULL, 0, 134);
     hw_machine_take(found, found + size);
+    if (xen_pv)
+        xenpv_direct_need(found, found + size);
     hw_machine.carved += size / HW_PAGE;
     return found;
 }

@@ -9,15 +9,21 @@
 #include "parts.h"
 
 struct hw_accounts hw_accounts;
+unsigned hw_table_frames = 1;
 
 void hw_memory_init(void)
 {
     uint64_t taken;
 
-    hw_direct_init();
+    if (xen_pv)
+        xenpv_direct_init();
+    else
+        hw_direct_init();
     hw_accounts.total = hw_frames_init(&taken);
     hw_accounts.tables = hw_machine.carved;
     hw_accounts.image = taken - hw_machine.carved;
+    if (xen_pv)
+        hw_accounts.tables += xenpv_direct_tables();
 }
 
 uint64_t hw_memory_free(void)
@@ -28,19 +34,19 @@ uint64_t hw_memory_free(void)
 
 uint64_t hw_table_get(void)
 {
-    uint64_t frame = hw_memory_free() > 0 ? hw_frame_get(0) : 0;
+    uint64_t frame = hw_memory_free() >= hw_table_frames ? hw_frame_get(0) : 0;
 
     if (frame == 0)
         hw_crash("no memory for page tables", NULL, 0, 134);
     hw_page_zero(hw_physical(frame));
-    hw_accounts.tables++;
+    hw_accounts.tables += hw_table_frames;
     return frame;
 }
 
 void hw_table_put(uint64_t physical)
 {
     hw_frame_put(physical, 0);
-    hw_accounts.tables--;
+    hw_accounts.tables -= hw_table_frames;
 }
 
 static unsigned order_of(size_t count)

@@ -6,14 +6,15 @@
  * pulls the kernel in, and --gc-sections keeps notes and what they name. For
  * Linux these are notes like any other.
  *
- * PVH: Xen's public/elfnote.h, XEN_ELFNOTE_PHYS32_ENTRY. Multiboot2: a header
+ * PVH and Xen PV: <xen/elfnote.h>. Multiboot2: a header
  * in the first 32 KiB, aligned to 8, which is where the linker puts notes; the
  * entry-address tag is needed since e_entry belongs to Linux. There is no
  * multiboot1 header: QEMU would prefer it to PVH and then refuse 64 bits.
  */
+#include <xen/elfnote.h>
+
 #include "boot.h"
 
-#define XEN_ELFNOTE_PHYS32_ENTRY 18
 
 #define MULTIBOOT2_MAGIC         0xe85250d6
 #define MULTIBOOT2_ARCH_I386     0
@@ -21,11 +22,25 @@
 #define MULTIBOOT2_TAG_ENTRY     3
 #define MULTIBOOT2_TAG_MODULE_ALIGN 6
 
-    .section .note.Xen, "a", @note
+    .macro note type, value:vararg
     .balign 4
-    .long 4, 8, XEN_ELFNOTE_PHYS32_ENTRY
+    .long 4, 2f - 1f, \type
     .asciz "Xen"
-    .quad __halvm_start_pvh
+1:  \value
+2:
+    .endm
+
+    .section .note.Xen, "a", @note
+    note XEN_ELFNOTE_PHYS32_ENTRY, .quad __halvm_start_pvh
+
+    /* Where addresses of the image begin: XENPV_PHYSICAL_START. */
+    note XEN_ELFNOTE_ENTRY, .quad __halvm_start_xenpv
+    note XEN_ELFNOTE_VIRT_BASE, .quad 0x100000
+    note XEN_ELFNOTE_PADDR_OFFSET, .quad 0x100000
+    note XEN_ELFNOTE_XEN_VERSION, .asciz "xen-3.0"
+    note XEN_ELFNOTE_LOADER, .asciz "generic"
+    note XEN_ELFNOTE_PAE_MODE, .asciz "yes"
+    note XEN_ELFNOTE_GUEST_OS, .asciz "HaLVM"
 
     /* A name of 12 bytes puts the header at 24, a multiple of 8. */
     .section .note.multiboot2, "a", @note

@@ -10,6 +10,10 @@
  * promise was made, as were all others, so that neither a fault nor a change
  * of protection ever fails for want of a table.
  *
+ * In a PV guest these tables are only ours, and the processor has others that
+ * follow them (base/xenpv/pagetable.c); for those a second frame stands behind
+ * every table here (hw_table_frames).
+ *
  * The number of entries in use of a table is kept in spare bits of the entry
  * above it, and a table without entries is freed at once.
  *
@@ -66,8 +70,11 @@ static void flush_note(uint64_t address, uint64_t old)
         hw_tlb_flush_page(address);
 }
 
-static void flush_end(void)
+/* After a change of [start, start + size). */
+static void flush_end(uint64_t start, uint64_t size)
 {
+    if (xen_pv)
+        xenpv_range_publish(start, size);
     if (flush_count > FLUSH_MANY)
         hw_tlb_flush();
     flush_count = 0;
@@ -133,14 +140,20 @@ static void large_clear(uint64_t address, uint64_t *entry)
     uint64_t *middle = &hw_table(*top)[hw_index(address, 3)];
 
     *entry = 0;
+    if (xen_pv)
+        xenpv_table_drop(address, 2);
     *middle -= PTE_COUNT_ONE;
     if (entry_count(*middle) != 0)
         return;
+    if (xen_pv)
+        xenpv_table_drop(address, 3);
     hw_table_put(*middle & PTE_ADDRESS);
     *middle = 0;
     /* The first top entry also holds the image: it never gets empty. */
     *top -= PTE_COUNT_ONE;
     if (entry_count(*top) == 0 && top != hw_pml4) {
+        if (xen_pv)
+            xenpv_table_drop(address, 4);
         hw_table_put(*top & PTE_ADDRESS);
         *top = 0;
     }
@@ -233,7 +246,7 @@ static void pages_touch(uint64_t *table, unsigned index)
     }
 }
 
-bool hw_arena_touch(uint64_t address, uint32_t access)
+static bool touch(uint64_t address, uint32_t access)
 {
     uint64_t next, *entry, *table;
     unsigned index = hw_index(address, 1);
@@ -255,6 +268,15 @@ bool hw_arena_touch(uint64_t address, uint32_t access)
         return false;
     if (!(table[index] & PTE_FRAME))
         pages_touch(table, index);
+    return true;
+}
+
+bool hw_arena_touch(uint64_t address, uint32_t access)
+{
+    if (!touch(address, access))
+        return false;
+    if (xen_pv)
+        xenpv_page_publish(address);
     return true;
 }
 
@@ -299,7 +321,8 @@ static uint64_t map_cost(uint64_t start, uint64_t end)
 
         stop = piece_end(at, end);
         if (!entry || *entry == 0) {
-            cost += (stop - at) / HW_PAGE + 1 + upper_missing(at, at == start);
+            cost += (stop - at) / HW_PAGE +
+                    hw_table_frames * (1 + upper_missing(at, at == start));
         } else if (is_table(*entry) && entry_count(*entry) != 512) {
             const uint64_t *table = hw_table(*entry);
             uint64_t page;
@@ -352,7 +375,7 @@ static void piece_map(uint64_t at, uint64_t stop, uint64_t bits)
     if (old == 0 && whole) {
         *entry = bits | PTE_LARGE;
         hw_accounts.promised += HW_FRAMES_LARGE;
-        hw_accounts.tables++; /* reserved */
+        hw_accounts.tables += hw_table_frames; /* reserved */
         return;
     }
     if (old != 0 && !is_table(old)) {
@@ -386,7 +409,7 @@ enum base_status hw_mem_map(uint64_t addr, uint64_t size, uint32_t prot)
         stop = piece_end(at, end);
         piece_map(at, stop, bits);
     }
-    flush_end();
+    flush_end(addr, size);
     return BASE_OK;
 }
 
@@ -428,7 +451,7 @@ static void piece_unmap(uint64_t at, uint64_t stop, uint64_t *entry)
                 hw_accounts.resident -= HW_FRAMES_LARGE;
             }
             hw_accounts.promised -= HW_FRAMES_LARGE;
-            hw_accounts.tables--; /* the reserved one */
+            hw_accounts.tables -= hw_table_frames; /* the reserved ones */
             large_clear(at, entry);
             return;
         }
@@ -457,7 +480,7 @@ void hw_mem_unmap(uint64_t addr, uint64_t size)
             piece_unmap(at, next, entry);
         at = next;
     }
-    flush_end();
+    flush_end(addr, size);
 }
 
 /* -- moving -- */
@@ -512,7 +535,7 @@ enum base_status hw_mem_move(uint64_t from, uint64_t to, uint64_t size)
         const uint64_t *entry = large_find(at, &next);
         stop = piece_end(at, end);
         if (!entry || *entry == 0)
-            cost += 1 + upper_missing(at, at == to);
+            cost += hw_table_frames * (1 + upper_missing(at, at == to));
     }
     if (cost > hw_memory_free())
         return BASE_NOMEM;
@@ -525,5 +548,7 @@ enum base_status hw_mem_move(uint64_t from, uint64_t to, uint64_t size)
                 page_move(from + at, to + at);
     }
     hw_tlb_flush();
+    flush_end(from, size);
+    flush_end(to, size);
     return BASE_OK;
 }

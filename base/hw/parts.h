@@ -5,6 +5,7 @@
 #ifndef HALVM_HW_PARTS_H
 #define HALVM_HW_PARTS_H
 
+#include "base/xenpv/xenpv.h"
 #include "boot.h"
 #include "hw.h"
 
@@ -47,8 +48,13 @@ struct hw_machine {
 };
 extern struct hw_machine hw_machine;
 
-/* Reads what the loader left at info (physical). */
+/* Reads what the loader left at info (physical; xenpv: an address). */
 void hw_machine_init(unsigned loader, uint64_t info);
+/* What the parts that know a loader say: a piece of RAM, the initrd (only the
+ * first is taken), the command line where it is mapped. */
+void hw_machine_ram(uint64_t start, uint64_t size);
+void hw_machine_initrd(uint64_t start, uint64_t size);
+void hw_machine_command_line(const char *line, uint64_t physical);
 /* Keeps [start, end) out of the allocator. */
 void hw_machine_take(uint64_t start, uint64_t end);
 /* Finds size bytes of RAM below 1 GiB, takes and returns them. */
@@ -64,6 +70,10 @@ uint64_t hw_frames_init(uint64_t *taken);
 /* 2^order contiguous frames, not zeroed; 0 if there are none. */
 uint64_t hw_frame_get(unsigned order);
 void hw_frame_put(uint64_t physical, unsigned order);
+/* A frame that was got and is now the hypervisor's: notes it, or that it is
+ * back, to be put; and the first such at or above physical, 0 if none. */
+void hw_frame_absent_set(uint64_t physical, bool absent);
+uint64_t hw_frame_absent_next(uint64_t physical);
 
 /* -- the direct map, device registers, the image (direct.c) -- */
 
@@ -71,6 +81,9 @@ void hw_frame_put(uint64_t physical, unsigned order);
 const void *hw_boot_map(uint64_t physical, size_t size);
 /* All of RAM, the initrd, and the image with its real protection. */
 void hw_direct_init(void);
+/* What the program headers want of a page of the image: PTE_* bits, 0 if they
+ * do not have it. */
+uint64_t hw_image_bits(uint64_t page);
 /* The program's text, for backtraces. */
 extern struct hw_range hw_text;
 
@@ -81,6 +94,9 @@ extern uint64_t hw_pdpt_direct[512], hw_pd_direct[512];
 
 #define PTE_PRESENT  (1ull << 0)
 #define PTE_WRITE    (1ull << 1)
+#define PTE_USER     (1ull << 2) /* and the next two: in a PV guest only */
+#define PTE_ACCESSED (1ull << 5)
+#define PTE_DIRTY    (1ull << 6)
 #define PTE_UNCACHED (3ull << 3) /* PWT, PCD */
 #define PTE_LARGE    (1ull << 7) /* a leaf of the second level, mapped or not */
 #define PTE_MAPPED   (1ull << 9) /* ours: promised */
@@ -106,14 +122,20 @@ static inline void hw_page_zero(void *page)
     size_t count = HW_PAGE / 8;
     __asm__ volatile("rep stosq" : "+D"(page), "+c"(count) : "a"(0) : "memory");
 }
+/* What a processor remembers of page tables. In a PV guest the software's
+ * tables are not the processor's: base/xenpv/pagetable.c. */
 static inline void hw_tlb_flush(void)
 {
     uint64_t cr3;
+
+    if (xen_pv)
+        return;
     __asm__ volatile("mov %%cr3, %0; mov %0, %%cr3" : "=r"(cr3)::"memory");
 }
 static inline void hw_tlb_flush_page(uint64_t address)
 {
-    __asm__ volatile("invlpg (%0)" ::"r"(address) : "memory");
+    if (!xen_pv)
+        __asm__ volatile("invlpg (%0)" ::"r"(address) : "memory");
 }
 
 /* Gives the promised page at address a frame, if access (BASE_FAULT_*) is
@@ -132,6 +154,9 @@ void hw_memory_init(void);
 uint64_t hw_table_get(void);
 void hw_table_put(uint64_t physical);
 uint64_t hw_memory_free(void); /* pages */
+/* Frames that stand behind one page table: 1, and 1 more in a PV guest for the
+ * processor's own. Tables are counted and reserved by it. */
+extern unsigned hw_table_frames;
 /* Whether a byte can be read without a fault: for crash reports. */
 bool hw_readable(uint64_t address);
 
@@ -150,7 +175,7 @@ bool hw_mem_resident(uint64_t addr);
 /* -- processor (cpu.c, entry.S) -- */
 
 struct hw_cpu {
-    bool hypervisor, tcg, kvm;
+    bool hypervisor, tcg, kvm, xen;
     bool fsgsbase, x2apic, tsc_deadline, rdrand, rdseed, page_1g;
     uint32_t hypervisor_leaf; /* 0x40000000 or where KVM's leaves begin */
     uint32_t hypervisor_leaf_max;
@@ -173,6 +198,8 @@ extern const char hw_vectors_exception[], hw_vectors_device[];
 extern const char hw_syscall_entry[];
 extern uint8_t hw_trap_stacks[HW_IST_COUNT][HW_TRAP_STACK_SIZE];
 void hw_interrupt(struct hw_trap *trap);
+/* The end of every interrupt: tells core, if anything is ready. */
+void hw_interrupt_end(struct hw_trap *trap);
 void hw_page_fault(struct hw_trap *trap, uint64_t address);
 void hw_exception(struct hw_trap *trap);
 /* Calls hw_upcall_main(ready, fault) on the stack that ends at stack_top. */
@@ -193,14 +220,6 @@ static inline uint64_t hw_rdmsr(uint32_t msr)
     uint32_t low, high;
     __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
     return (uint64_t)high << 32 | low;
-}
-static inline void hw_interrupts_off(void)
-{
-    __asm__ volatile("cli" ::: "memory");
-}
-static inline void hw_interrupts_on(void)
-{
-    __asm__ volatile("sti" ::: "memory");
 }
 
 /* -- interrupts and events (interrupt.c, apic.c, event.c) -- */
@@ -261,6 +280,8 @@ void hw_abort(const char *why) __attribute__((noreturn));
 void hw_crash(const char *why, const struct hw_trap *trap, uint64_t address,
               int status) __attribute__((noreturn, cold));
 
+/* start.S: boot's and core_main's; HW_STACK_SIZE bytes. */
+extern uint8_t hw_stack[];
 void hw_boot(unsigned loader, uint64_t info) __attribute__((noreturn));
 
 #endif

@@ -34,7 +34,7 @@ __halvm_start_pvh:
     rep stosl
 
     movl $hw_pdpt_low + PTE_TABLE, hw_pml4
-    movl $hw_pdpt_direct + PTE_TABLE, hw_pml4 + 256 * 8
+    movl $hw_pdpt_direct + PTE_TABLE, hw_pml4 + HW_DIRECT_SLOT * 8
     movl $hw_pd_low + PTE_TABLE, hw_pdpt_low
     movl $hw_pd_direct + PTE_TABLE, hw_pdpt_direct
     mov $PTE_2M, %eax

@@ -42,6 +42,8 @@ static void scan(void)
     if (scanned)
         return;
     scanned = true;
+    if (xen_present)
+        return; /* neither registers nor firmware's tables are ours to see */
     virtio_mmio_scan();
     virtio_pci_scan();
 }

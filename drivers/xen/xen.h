@@ -36,10 +36,6 @@ extern bool xen_present; /* hypercalls work */
 extern bool xen_pv;      /* paravirtual: frames are the machine's */
 extern bool xen_dom0;    /* the initial domain: no XenStore, no devices */
 
-/* In a PVH or HVM guest: finds Xen by CPUID, sets up hypercalls and events.
- * False, and nothing done, on anything else. base/hw calls it once at boot. */
-bool xen_hvm_init(void);
-
 /* The number that Xen and other domains know a page of ours by: a machine
  * frame in a PV guest, a guest frame elsewhere. */
 uint64_t xen_frame_of(const void *page);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The direct map of RAM (HW_DIRECT) and the image's protection, in a PV guest.
+ *
+ * Xen has mapped the image and what it put behind it at their physical
+ * addresses. Here all of that gets its second mapping, in which a frame may be
+ * a page table; then everything but the image goes from the first. The rest of
+ * RAM enters the direct map 2 MiB at a time, when its frames are first wanted
+ * (frames.c). A table of the direct map is a frame like others: the next one
+ * is always kept ready, since getting a frame may be what needs it.
+ */
+#include "base/hw/parts.h"
+#include "drivers/xen/guest.h"
+
+#define SPARES_MIN 2u
+
+/* Boot takes the frames behind the stack for tables, in this order: the third
+ * level, second levels (one a GiB), first levels of what is mapped, spares. */
+static uint64_t boot_tables, boot_tables_end;
+static uint64_t spare_next, spare_end; /* of boot's */
+static uint64_t spare;                 /* once those are used up */
+static uint64_t chunks_mapped;
+
+static uint64_t ram_end(void)
+{
+    return XENPV_PHYSICAL_START + xenpv_start.frame_count * HW_PAGE;
+}
+
+/* Pages that may not be writable: page tables, and the initrd as a promise. */
+static bool sealed(uint64_t physical)
+{
+    const struct hw_range *initrd = &hw_machine.initrd;
+
+    return (physical >= xenpv_start.tables &&
+            physical < xenpv_start.tables_end) ||
+           (physical >= boot_tables && physical < boot_tables_end) ||
+           (physical >= initrd->start && physical < initrd->end);
+}
+
+/* Fills a first-level table for the 2 MiB at physical. */
+static void table_fill(uint64_t *table, uint64_t physical)
+{
+    unsigned i;
+
+    for (i = 0; i < 512; i++, physical += HW_PAGE) {
+        if (physical < XENPV_PHYSICAL_START || physical >= ram_end())
+            table[i] = 0;
+        else
+            table[i] = xenpv_machine_of(physical) | PTE_PRESENT | PTE_NX |
+                       PTE_ACCESSED | PTE_DIRTY |
+                       (sealed(physical) ? 0 : PTE_WRITE);
+    }
+    chunks_mapped++;
+}
+
+/* Physical address of the second-level entry for a physical address. */
+static uint64_t second_entry(uint64_t physical)
+{
+    return boot_tables + HW_PAGE + (physical >> 30) * HW_PAGE +
+           hw_index(physical, 2) * 8;
+}
+
+static uint64_t machine_entry(uint64_t physical)
+{
+    return xenpv_machine_of(physical) + physical % HW_PAGE;
+}
+
+void xenpv_direct_need(uint64_t start, uint64_t end)
+{
+    uint64_t at, table;
+
+    for (at = start & ~(HW_LARGE - 1); at < end; at += HW_LARGE) {
+        if (*(uint64_t *)hw_physical(second_entry(at)) & PTE_PRESENT)
+            continue;
+        if (spare_next < spare_end) {
+            table = spare_next;
+            spare_next += HW_PAGE;
+        } else {
+            table = spare;
+            spare = 0;
+        }
+        HW_ASSERT(table != 0);
+        table_fill(hw_physical(table), at);
+        xenpv_address_map((uint64_t)hw_physical(table),
+                          xenpv_machine_of(table) | PTE_PRESENT | PTE_NX);
+        xenpv_entry_write(machine_entry(second_entry(at)),
+                          xenpv_machine_of(table) | XENPV_TABLE);
+    }
+}
+
+void xenpv_direct_remove(uint64_t physical)
+{
+    xenpv_address_map((uint64_t)hw_physical(physical), 0);
+}
+
+void xenpv_direct_restore(uint64_t physical)
+{
+    xenpv_address_map((uint64_t)hw_physical(physical),
+                      xenpv_machine_of(physical) | PTE_PRESENT | PTE_WRITE |
+                          PTE_NX);
+}
+
+void xenpv_direct_spare(void)
+{
+    if (spare_next == spare_end && spare == 0)
+        spare = hw_frame_get(0);
+}
+
+uint64_t xenpv_direct_tables(void)
+{
+    uint64_t chunks = (ram_end() + HW_LARGE - 1) / HW_LARGE;
+
+    /* Those of what is mapped, and the spares that boot took, are counted with
+     * the image. */
+    return chunks - chunks_mapped - (spare_end - spare_next) / HW_PAGE + 1;
+}
+
+/* -- at boot: addresses below mapped_end are mapped as they are -- */
+
+static void boot_direct(void)
+{
+    uint64_t seconds = (ram_end() + (1ull << 30) - 1) >> 30;
+    uint64_t firsts = (xenpv_start.mapped_end + HW_LARGE - 1) / HW_LARGE;
+    /* hw_frames_init() carves a byte a frame before there are frames. */
+    uint64_t spares = xenpv_start.frame_count / HW_LARGE + 1 + SPARES_MIN;
+    uint64_t *third, *second, i, at;
+
+    boot_tables = xenpv_start.free;
+    boot_tables_end = boot_tables + (1 + seconds + firsts) * HW_PAGE;
+    spare_next = boot_tables_end;
+    spare_end = spare_next + spares * HW_PAGE;
+    if (spare_end > xenpv_start.mapped_end)
+        hw_crash("too much memory for this image to map", NULL, ram_end(), 134);
+    hw_machine_take(boot_tables, spare_end);
+    for (at = boot_tables; at < boot_tables_end; at += HW_PAGE)
+        hw_page_zero((void *)at);
+    third = (uint64_t *)boot_tables;
+    second = third + 512;
+    for (i = 0; i < seconds; i++)
+        third[i] = xenpv_machine_of((uint64_t)(second + i * 512)) | XENPV_TABLE;
+    for (i = 0; i < firsts; i++) {
+        at = boot_tables + (1 + seconds + i) * HW_PAGE;
+        table_fill((uint64_t *)at, i * HW_LARGE);
+        second[i] = xenpv_machine_of(at) | XENPV_TABLE;
+    }
+    for (at = boot_tables; at < boot_tables_end; at += HW_PAGE)
+        xenpv_address_map(at, xenpv_machine_of(at) | PTE_PRESENT | PTE_NX);
+    xenpv_entry_write(xenpv_machine_of(xenpv_start.tables) + HW_DIRECT_SLOT * 8,
+                      xenpv_machine_of(boot_tables) | XENPV_TABLE);
+}
+
+/* The first mapping: of the image what its program headers say, of the rest
+ * nothing. */
+static void image_protect(void)
+{
+    uint64_t at, bits;
+
+    for (at = XENPV_PHYSICAL_START; at < xenpv_start.mapped_end;
+         at += HW_PAGE) {
+        bits = at < hw_info.image_end ? hw_image_bits(at) : 0;
+        if (at == (uint64_t)xen_shared_page)
+            continue;
+        xenpv_address_map(at, bits != 0 ? xenpv_machine_of(at) | bits : 0);
+    }
+}
+
+void xenpv_direct_init(void)
+{
+    struct hw_range *initrd = &hw_machine.initrd;
+
+    boot_direct();
+    xenpv_start.frames = hw_physical((uint64_t)xenpv_start.frames);
+    hw_info.command_line = hw_physical((uint64_t)hw_info.command_line);
+    if (initrd->end != 0) {
+        hw_info.initrd = hw_physical(initrd->start);
+        hw_info.initrd_size = initrd->end - initrd->start;
+    }
+    hw_pml4[0] = (uint64_t)hw_pdpt_low | PTE_PRESENT | PTE_WRITE;
+    image_protect();
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What Xen says of a paravirtual guest (struct start_info), and the way from
+ * start.S to core_main.
+ *
+ * Xen has built, from 1 MiB up and one behind the other: the image, the
+ * initrd, the list of machine frames, start_info, the pages of XenStore and
+ * console (not in dom0), the first page tables, a stack; and mapped all that
+ * up to the next 4 MiB, with 512 KiB to spare at least (<xen/xen.h>, "start of
+ * day"). Boot runs in kernel mode and leaves it for core_main.
+ */
+#include <stdint.h>
+#include <xen/memory.h>
+#include <xen/vcpu.h>
+
+#include "base/hw/parts.h"
+#include "drivers/xen/guest.h"
+
+#define MAPPED_UNIT  (4ull << 20)
+#define MAPPED_SPARE (512ull << 10)
+
+struct xenpv_start xenpv_start;
+
+static uint64_t round_up(uint64_t value, uint64_t unit)
+{
+    return (value + unit - 1) & ~(unit - 1);
+}
+
+/* A page that Xen or the toolstack knows by its machine frame. */
+static void machine_page_take(uint64_t frame)
+{
+    uint64_t physical = xenpv_physical_of(frame * HW_PAGE);
+
+    hw_machine_take(physical, physical + HW_PAGE);
+}
+
+void xenpv_machine_read(const struct start_info *start)
+{
+    struct xenpv_start *s = &xenpv_start;
+    uint64_t list = (uint64_t)s->frames;
+
+    hw_machine_ram(XENPV_PHYSICAL_START, s->frame_count * HW_PAGE);
+    /* In order behind the image, so that they are joined there. */
+    if (start->mod_len != 0)
+        hw_machine_initrd(start->mod_start, start->mod_len);
+    hw_machine_take(list, list + s->frame_count * sizeof(uint64_t));
+    hw_machine_take((uint64_t)start, (uint64_t)start + HW_PAGE);
+    hw_machine_take(s->tables, s->free);
+    if (!xen_dom0) {
+        xen_rings.store_frame = start->store_mfn;
+        xen_rings.store_port = start->store_evtchn;
+        xen_rings.console_frame = start->console.domU.mfn;
+        xen_rings.console_port = start->console.domU.evtchn;
+        machine_page_take(start->store_mfn);
+        machine_page_take(start->console.domU.mfn);
+    }
+    hw_machine_command_line((const char *)start->cmd_line,
+                            (uint64_t)start->cmd_line);
+}
+
+static void start_read(const struct start_info *start, uint64_t stack)
+{
+    struct xenpv_start *s = &xenpv_start;
+
+    s->frames = (uint64_t *)start->mfn_list;
+    s->frame_count = start->nr_pages;
+    s->tables = start->pt_base;
+    s->tables_end = s->tables + start->nr_pt_frames * HW_PAGE;
+    s->free = round_up(stack, HW_PAGE);
+    if (s->free < s->tables_end)
+        s->free = s->tables_end;
+    s->mapped_end = round_up(s->free + MAPPED_SPARE, MAPPED_UNIT);
+    if (s->mapped_end > XENPV_PHYSICAL_START + s->frame_count * HW_PAGE)
+        s->mapped_end = XENPV_PHYSICAL_START + s->frame_count * HW_PAGE;
+    xen_dom0 = (start->flags & SIF_INITDOMAIN) != 0;
+}
+
+/* In user mode, events on. */
+static void main_enter(void) __attribute__((noreturn));
+static void main_enter(void)
+{
+    core_main(&hw_base, &hw_info);
+}
+
+void xenpv_boot(struct start_info *start, uint64_t stack)
+{
+    xen_present = true;
+    xen_pv = true;
+    hw_base.name = "xenpv";
+    hw_table_frames = 2;
+    start_read(start, stack);
+    xenpv_address_map((uint64_t)xen_shared_page,
+                      start->shared_info | PTE_PRESENT | PTE_WRITE | PTE_NX);
+    xen_event_init();
+    xen_console_init(
+        xen_dom0 ? NULL
+                 : (void *)xenpv_physical_of(start->console.domU.mfn * HW_PAGE),
+        xen_dom0 ? 0 : start->console.domU.evtchn);
+    xenpv_interrupt_init();
+    hw_cpu_init();
+    hw_machine_init(HW_LOADER_XENPV, (uint64_t)start);
+    hw_memory_init();
+    hw_clock_init();
+    xen_rings_init();
+    hw_console_devices();
+    xenpv_user_call(0, 0, (uint64_t)main_enter, hw_stack + HW_STACK_SIZE);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Event channels, as <xen/event_channel.h>: ports, their handlers, and the
+ * dispatch that an upcall from Xen begins. The two-level bitmap of the shared
+ * page is used; it has 4,096 ports, of which one guest's few devices need some
+ * dozens.
+ *
+ * xen_event_dispatch() runs with upcalls held back; all else with the monitor
+ * held, or at boot.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <xen/sched.h>
+
+#include "base/hw/hw.h"
+#include "drivers/xen/guest.h"
+
+#define WORD_BITS 64u
+#define WORDS     64u
+
+struct slot {
+    evtchn_port_t port;
+    bool used;
+    bool fired; /* since xen_event_wait() last looked */
+    void (*handler)(void *);
+    void *argument;
+};
+
+static struct slot slots[LIMIT_XEN_EVENTS];
+static unsigned slot_count; /* that were ever used */
+
+static struct slot *slot_of(evtchn_port_t port)
+{
+    unsigned i;
+
+    for (i = 0; i < slot_count; i++)
+        if (slots[i].used && slots[i].port == port)
+            return &slots[i];
+    return NULL;
+}
+
+long xen_event_alloc(domid_t remote)
+{
+    struct evtchn_alloc_unbound op = {.dom = DOMID_SELF, .remote_dom = remote};
+    long status = xen_event_op(EVTCHNOP_alloc_unbound, &op);
+
+    return status < 0 ? status : (long)op.port;
+}
+
+long xen_event_bind_remote(domid_t remote, evtchn_port_t remote_port)
+{
+    struct evtchn_bind_interdomain op = {.remote_dom = remote,
+                                         .remote_port = remote_port};
+    long status = xen_event_op(EVTCHNOP_bind_interdomain, &op);
+
+    return status < 0 ? status : (long)op.local_port;
+}
+
+long xen_event_bind_virq(unsigned virq)
+{
+    struct evtchn_bind_virq op = {.virq = virq, .vcpu = 0};
+    long status = xen_event_op(EVTCHNOP_bind_virq, &op);
+
+    return status < 0 ? status : (long)op.port;
+}
+
+static void unmask(evtchn_port_t port)
+{
+    struct evtchn_unmask op = {.port = port};
+
+    /* Only Xen can both clear the bit and see that the port is pending. */
+    xen_event_op(EVTCHNOP_unmask, &op);
+}
+
+long xen_event_handle(evtchn_port_t port, void (*handler)(void *),
+                      void *argument)
+{
+    struct slot *slot = NULL;
+    unsigned i;
+
+    if (port >= WORDS * WORD_BITS)
+        return -ENOSPC;
+    for (i = 0; i < LIMIT_XEN_EVENTS && slot == NULL; i++)
+        if (!slots[i].used)
+            slot = &slots[i];
+    if (slot == NULL)
+        return -ENOSPC;
+    slot->port = port;
+    slot->handler = handler;
+    slot->argument = argument;
+    slot->fired = true;
+    __asm__ volatile("" ::: "memory");
+    slot->used = true;
+    if (i > slot_count)
+        slot_count = i;
+    hw_interrupts_off();
+    handler(argument);
+    hw_interrupts_on();
+    unmask(port);
+    return 0;
+}
+
+void xen_event_close(evtchn_port_t port)
+{
+    struct evtchn_close op = {.port = port};
+    struct slot *slot = slot_of(port);
+
+    if (slot != NULL)
+        slot->used = false;
+    xen_event_op(EVTCHNOP_close, &op);
+}
+
+void xen_event_notify(evtchn_port_t port)
+{
+    struct evtchn_send op = {.port = port};
+
+    xen_event_op(EVTCHNOP_send, &op);
+}
+
+/* A slot's flag, not the port's pending bit, says whether there was an event:
+ * one that came before the call has been handled already. */
+void xen_event_wait(evtchn_port_t port, uint64_t deadline_ns)
+{
+    struct slot *slot = slot_of(port);
+    struct sched_poll op = {.nr_ports = 1,
+                            .timeout = xen_clock_of(deadline_ns)};
+
+    set_xen_guest_handle(op.ports, &port);
+    hw_interrupts_off();
+    if (slot == NULL || !slot->fired)
+        xen_sched_op(SCHEDOP_poll, &op);
+    hw_interrupts_on();
+    if (slot != NULL)
+        slot->fired = false;
+}
+
+static void port_dispatch(evtchn_port_t port)
+{
+    struct slot *slot = slot_of(port);
+
+    if (slot == NULL)
+        return;
+    slot->fired = true;
+    slot->handler(slot->argument);
+}
+
+static uint64_t exchange(volatile xen_ulong_t *word, uint64_t value)
+{
+    return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);
+}
+
+void xen_event_dispatch(void)
+{
+    volatile struct shared_info *shared = xen_shared;
+    volatile struct vcpu_info *vcpu = &shared->vcpu_info[0];
+    uint64_t words, bits, bit;
+
+    vcpu->evtchn_upcall_pending = 0;
+    words = exchange(&vcpu->evtchn_pending_sel, 0);
+    for (; words != 0; words &= words - 1) {
+        unsigned word = (unsigned)__builtin_ctzll(words);
+
+        bits = shared->evtchn_pending[word] & ~shared->evtchn_mask[word];
+        for (; bits != 0; bits &= bits - 1) {
+            bit = bits & -bits;
+            __atomic_and_fetch(&shared->evtchn_pending[word], ~bit,
+                               __ATOMIC_SEQ_CST);
+            port_dispatch(word * WORD_BITS + (unsigned)__builtin_ctzll(bits));
+        }
+    }
+}
+
+void xen_event_init(void)
+{
+    unsigned i;
+
+    for (i = 0; i < WORDS; i++)
+        xen_shared->evtchn_mask[i] = UINT64_MAX;
+}

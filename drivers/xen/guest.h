@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What drivers/xen and the two bases that use it call of each other, beyond
+ * xen.h.
+ */
+#ifndef HALVM_XEN_GUEST_H
+#define HALVM_XEN_GUEST_H
+
+#include "base/xenpv/xenpv.h"
+#include "drivers/xen/xen.h"
+#include "halvm_limits.h"
+
+/* The page that Xen and we share (guest.c); known once the base mapped it. */
+extern volatile struct shared_info *const xen_shared;
+/* Which page that is to be: of the image, and nothing is in it yet. */
+extern uint8_t xen_shared_page[];
+extern bool xen_vmmcall; /* hypercalls of an HVM guest: AMD's instruction */
+
+/* Rings that the toolstack made; frame 0 where there is none. */
+struct xen_rings {
+    uint64_t store_frame, console_frame;
+    evtchn_port_t store_port, console_port;
+};
+extern struct xen_rings xen_rings;
+
+/* In a PVH or HVM guest, after CPUID said that Xen is there: makes hypercalls
+ * and the shared page work (xen_present). Then, with an APIC: events, rings. */
+void xen_hvm_init(void);
+void xen_hvm_events_init(void);
+/* RAM as Xen tells it, where the loader told nothing: hw_machine_ram(). */
+void xen_hvm_memory_read(void);
+
+/* The number of a physical page as the guest counts: what populate_physmap
+ * wants. */
+static inline uint64_t xen_guest_frame(uint64_t physical)
+{
+    return (physical - (xen_pv ? XENPV_PHYSICAL_START : 0)) / LIMIT_PAGE_SIZE;
+}
+
+/* The first console, as early as its page can be reached; then both rings, in
+ * the direct map, once memory works. */
+void xen_rings_init(void);
+
+/* All ports masked. Once xen_shared is there. */
+void xen_event_init(void);
+/* Calls the handlers of all ports that are pending. Upcalls held back. */
+void xen_event_dispatch(void);
+
+/* Xen's system time at clock_monotonic() == deadline_ns; 0 (never, to Xen) for
+ * UINT64_MAX (base/hw/clock.c). */
+uint64_t xen_clock_of(uint64_t deadline_ns);
+
+#endif

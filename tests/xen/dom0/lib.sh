@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# What a test's run.sh is written with; it runs in dom0, in busybox's sh. What
+# is put in /out comes back to the host, with all logs.
+
+# say TEXT ...: a line on dom0's console, with the seconds since Linux began.
+say()
+{
+    read -r seconds _ </proc/uptime
+    echo "[$seconds] $*"
+}
+
+# fail TEXT ...: ends the test; the reason is what the host prints.
+fail()
+{
+    say "FAIL: $*"
+    exit 1
+}
+
+# console NAME: the file that the domain's console is written to.
+console()
+{
+    echo "/var/log/xen/console/guest-$1.log"
+}
+
+# create CFG [KEY=VALUE ...]: xl create. A domain that ends is cleared away by
+# xl in the background, which writes /var/log/xen/xl-NAME.log.
+create()
+{
+    xl create "$@" >>/out/create.log 2>&1 ||
+        fail "xl create $*: $(tail -n 1 /out/create.log)"
+}
+
+# until_ok SECONDS COMMAND ...: tries ten times a second; 0 once it succeeds.
+until_ok()
+{
+    tries=$(($1 * 10))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        usleep 100000
+    done
+}
+
+# wait_console NAME TEXT [SECONDS]: until the domain has printed TEXT.
+wait_console()
+{
+    until_ok "${3:-60}" grep -aqF -- "$2" "$(console "$1")" ||
+        fail "$1 does not print '$2' but: $(tail -n 3 "$(console "$1")")"
+}
+
+# exists NAME, gone NAME: whether there is such a domain.
+exists()
+{
+    xl domid "$1" >/dev/null 2>&1
+}
+gone()
+{
+    ! exists "$1"
+}
+
+# wait_gone NAME [SECONDS]
+wait_gone()
+{
+    until_ok "${2:-30}" gone "$1" || fail "$1 is still there: $(state "$1")"
+}
+
+# state NAME: the letters of xl list: r running, b blocked, p paused,
+# s shut down, c crashed.
+state()
+{
+    xl list "$1" 2>/dev/null | awk 'NR == 2 { print $5 }'
+}
+
+# in_state NAME LETTER
+in_state()
+{
+    case $(state "$1") in *"$2"*) return 0 ;; esac
+    return 1
+}
+
+# reason NAME: why the domain ended, as the xl that watches it noted down: 0
+# poweroff, 1 reboot, 2 suspend, 3 crash, 4 watchdog.
+reason()
+{
+    sed -n 's/.*has shut down, reason code \([0-9]*\).*/\1/p' \
+        /var/log/xen/xl-"$1".log | tail -n 1
+}
+
+# exit_record NAME: the status of the last exit record on its console.
+exit_record()
+{
+    tr -d '\r' <"$(console "$1")" |
+        sed -n 's/.*\x1ehalvm:exit=\([0-9]*\)$/\1/p' | tail -n 1
+}
+
+# ask WORD ...: runs the test's host.sh on the host, which has ports forwarded
+# to this bridge, and returns its status.
+ask()
+{
+    say "ASK $*"
+    while read -r answer; do
+        case $answer in *ANSWER*) return "${answer##* }" ;; esac
+    done
+    return 1
+}
+
+# usage_now: "GRANTS PORTS KIB PAGES", what dom0 and Xen have in use: grants
+# and event channels of all domains, free memory of the machine, and of dom0
+# (kept apart: it drifts).
+usage_now()
+{
+    xl dmesg -c >/dev/null
+    xl debug-keys g
+    xl debug-keys e
+    sleep 1
+    xl dmesg -c >/out/usage.log
+    grants=$(grep -cE '^\(XEN\) \[ *[0-9]+\] +[0-9]+ +0x' /out/usage.log)
+    ports=$(grep -cE '^\(XEN\) +[0-9]+ \[[0-9]/[0-9]/' /out/usage.log)
+    free=$(xl info free_memory)
+    echo "$grants $ports $free"
+}

@@ -61,7 +61,7 @@ static size_t mock_entropy(void *data, size_t size)
     return 0;
 }
 
-const struct base hw_base = {.abort = mock_abort, .entropy = mock_entropy};
+struct base hw_base = {.abort = mock_abort, .entropy = mock_entropy};
 
 enum base_status virtio_open(enum virtio_kind kind, unsigned index,
                              uint32_t ready, const char *name,

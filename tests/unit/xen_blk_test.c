@@ -278,7 +278,12 @@ static void test_many(void)
     check_idle();
     /* The index far beyond its turn. */
     for (unsigned i = 0; i < 1000; i++) {
+        uint64_t one;
+
         CHECK(submit(BASE_BLOCK_READ, 0, 1, data, &back[0]) == BASE_OK);
+        mock_ready = 0;
+        CHECK(backend_one(true, &one));
+        CHECK(mock_ready & BASE_READY_BLOCK); /* asked for every time */
         CHECK(settle(done, 2) == 1);
     }
     /* More is done than is asked for: it is said that there is more. */

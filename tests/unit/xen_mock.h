@@ -103,7 +103,7 @@ static void mock_stats(struct base_memory *out)
                                 .pages_free = mock_pages_free};
 }
 
-const struct base hw_base = {.abort = mock_abort,
+struct base hw_base = {.abort = mock_abort,
                              .clock_monotonic = mock_clock,
                              .mem_stats = mock_stats};
 

@@ -388,6 +388,12 @@ static void test_pieces(void)
     backend_frame(frame, 102, 0);
     backend_frame(frame, 104, 0);
     CHECK(receive(got, &size, &flags) == 1 && size == 104);
+    backend_frame(frame, 100, NETRXF_extra_info);
+    backend_answer(words, NULL, 0);
+    *(struct netif_extra_info *)(void *)RING_GET_RESPONSE(
+        &b.rx, b.rx.rsp_prod_pvt - 1) = extra;
+    backend_frame(frame, 106, 0);
+    CHECK(receive(got, &size, &flags) == 1 && size == 106);
     backend_frame(frame, 100, NETRXF_gso_prefix | NETRXF_more_data);
     backend_frame(frame, 102, 0);
     backend_frame(frame, 105, 0);
@@ -427,6 +433,10 @@ static void test_lies(void)
     start(); /* an id out of the table */
     CHECK(send_one(60, 0) == 1 && backend_take(got, &size, &flags, &id));
     backend_sent(256);
+    check_broken();
+    start(); /* and far out of it */
+    CHECK(send_one(60, 0) == 1 && backend_take(got, &size, &flags, &id));
+    backend_sent(65535);
     check_broken();
     start(); /* one that is not under way */
     CHECK(send_one(60, 0) == 1 && backend_take(got, &size, &flags, &id));
@@ -516,6 +526,15 @@ static void test_resume(void)
     backend_frame(frame, 60, 0);
     CHECK(receive(got, &size, &flags) == 1);
     CHECK(mock_log_lines == 0);
+    /* What was broken stays so, and ends no grant of the time before. */
+    b.tx.sring->rsp_prod = 1;
+    CHECK(send_one(60, 0) == 1 && mock_log_lines == 1);
+    memset(mock_grants, 0, sizeof(mock_grants));
+    mock_grant_count = 0;
+    xen_resume_devices();
+    mock_set(BACK "/state", "6");
+    xen_store_work();
+    CHECK(nics[0].bus.link == XEN_LINK_BROKEN && mock_log_lines == 1);
 }
 
 int main(void)

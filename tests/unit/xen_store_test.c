@@ -295,6 +295,18 @@ static void test_watches(void)
         mock_event(PORT);
     xen_store_work();
     CHECK(calls == 3);
+    /* An event without a token does not take that of the one before. */
+    fire(d.token);
+    while (daemon_move())
+        mock_event(PORT);
+    before = mock_now;
+    xen_store_wait(before + 1000);
+    CHECK(mock_now == before);
+    reply(XS_WATCH_EVENT, "path", 4);
+    while (daemon_move())
+        mock_event(PORT);
+    xen_store_wait(before + 1000);
+    CHECK(mock_now == before + 1000);
     /* All slots. */
     for (unsigned i = 1; i < LIMIT_XEN_WATCHES; i++)
         CHECK(xen_store_watch("w", changed, &store.watches[i]) == 0);

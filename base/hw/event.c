@@ -69,6 +69,12 @@ void hw_timer_interrupt(void)
     alarm_update(now);
 }
 
+void hw_timer_resume(void)
+{
+    alarm_deadline = HW_NEVER;
+    alarm_update(hw_clock_monotonic());
+}
+
 uint32_t hw_wait(uint64_t deadline_ns)
 {
     uint32_t ready;

@@ -244,6 +244,8 @@ uint32_t hw_ready_take(void);
 uint32_t hw_wait(uint64_t deadline_ns);
 void hw_timer_set(uint64_t deadline_ns);
 void hw_timer_interrupt(void);
+/* The hardware has forgotten its alarm. */
+void hw_timer_resume(void);
 void hw_upcall_set(const struct base_upcall *upcall);
 void hw_resume(struct arch_context *context);
 

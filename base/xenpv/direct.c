@@ -170,6 +170,7 @@ void xenpv_direct_init(void)
 
     boot_direct();
     xenpv_start.frames = hw_physical((uint64_t)xenpv_start.frames);
+    xenpv_start.info = hw_physical((uint64_t)xenpv_start.info);
     hw_info.command_line = hw_physical((uint64_t)hw_info.command_line);
     if (initrd->end != 0) {
         hw_info.initrd = hw_physical(initrd->start);

@@ -11,7 +11,7 @@
  */
 #include <stdint.h>
 #include <xen/memory.h>
-#include <xen/vcpu.h>
+#include <xen/sched.h>
 
 #include "base/hw/parts.h"
 #include "drivers/xen/guest.h"
@@ -34,6 +34,14 @@ static void machine_page_take(uint64_t frame)
     hw_machine_take(physical, physical + HW_PAGE);
 }
 
+static void rings_read(const struct start_info *start)
+{
+    xen_rings.store_frame = start->store_mfn;
+    xen_rings.store_port = start->store_evtchn;
+    xen_rings.console_frame = start->console.domU.mfn;
+    xen_rings.console_port = start->console.domU.evtchn;
+}
+
 void xenpv_machine_read(const struct start_info *start)
 {
     struct xenpv_start *s = &xenpv_start;
@@ -47,10 +55,7 @@ void xenpv_machine_read(const struct start_info *start)
     hw_machine_take((uint64_t)start, (uint64_t)start + HW_PAGE);
     hw_machine_take(s->tables, s->free);
     if (!xen_dom0) {
-        xen_rings.store_frame = start->store_mfn;
-        xen_rings.store_port = start->store_evtchn;
-        xen_rings.console_frame = start->console.domU.mfn;
-        xen_rings.console_port = start->console.domU.evtchn;
+        rings_read(start);
         machine_page_take(start->store_mfn);
         machine_page_take(start->console.domU.mfn);
     }
@@ -58,10 +63,60 @@ void xenpv_machine_read(const struct start_info *start)
                             (uint64_t)start->cmd_line);
 }
 
-static void start_read(const struct start_info *start, uint64_t stack)
+/* Where the toolstack finds the list of frames when it saves the domain, as
+ * struct arch_shared_info has it. */
+static void frames_tell(void)
+{
+    volatile struct arch_shared_info *arch = &xen_shared->arch;
+
+    arch->max_pfn = xenpv_start.frame_count;
+    arch->pfn_to_mfn_frame_list_list = ~0ul;
+    arch->p2m_vaddr = (uint64_t)xenpv_start.frames;
+    arch->p2m_generation = 0;
+    arch->p2m_cr3 =
+        xen_pfn_to_cr3(xenpv_machine_of(xenpv_start.tables) / HW_PAGE);
+}
+
+static void shared_map(const struct start_info *start)
+{
+    xenpv_address_map((uint64_t)xen_shared_page,
+                      start->shared_info | PTE_PRESENT | PTE_WRITE | PTE_NX);
+}
+
+/*
+ * A saved domain has guest frames where there were machine frames, and only
+ * its own: the page shared with Xen goes, and start_info names the rings so.
+ * The toolstack of the new domain fills in start_info anew.
+ */
+long xenpv_suspend(void)
+{
+    struct start_info *start = xenpv_start.info;
+    struct sched_shutdown how = {.reason = SHUTDOWN_suspend};
+    struct xen_rings rings = xen_rings;
+    long status;
+
+    start->store_mfn = xenpv_physical_of(rings.store_frame * HW_PAGE);
+    start->store_mfn = xen_guest_frame(start->store_mfn);
+    start->console.domU.mfn = (uint32_t)xen_guest_frame(
+        xenpv_physical_of(rings.console_frame * HW_PAGE));
+    xenpv_address_map((uint64_t)xen_shared_page, 0);
+    status = xen_hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown,
+                           (uint64_t)&how, xen_frame_of(start), 0, 0);
+    if (status != 0) {
+        start->store_mfn = rings.store_frame;
+        start->console.domU.mfn = (uint32_t)rings.console_frame;
+    }
+    shared_map(start);
+    frames_tell();
+    rings_read(start);
+    return status;
+}
+
+static void start_read(struct start_info *start, uint64_t stack)
 {
     struct xenpv_start *s = &xenpv_start;
 
+    s->info = start;
     s->frames = (uint64_t *)start->mfn_list;
     s->frame_count = start->nr_pages;
     s->tables = start->pt_base;
@@ -89,8 +144,7 @@ void xenpv_boot(struct start_info *start, uint64_t stack)
     hw_base.name = "xenpv";
     hw_table_frames = 2;
     start_read(start, stack);
-    xenpv_address_map((uint64_t)xen_shared_page,
-                      start->shared_info | PTE_PRESENT | PTE_WRITE | PTE_NX);
+    shared_map(start);
     xen_event_init();
     xen_console_init(
         xen_dom0 ? NULL
@@ -100,6 +154,7 @@ void xenpv_boot(struct start_info *start, uint64_t stack)
     hw_cpu_init();
     hw_machine_init(HW_LOADER_XENPV, (uint64_t)start);
     hw_memory_init();
+    frames_tell();
     hw_clock_init();
     xen_rings_init();
     hw_console_devices();

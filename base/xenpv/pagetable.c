@@ -181,6 +181,11 @@ void xenpv_window_map(unsigned index, uint64_t machine)
     xenpv_entry_write(at, machine | PTE_PRESENT | PTE_WRITE | PTE_NX);
 }
 
+void xenpv_window_unmap(unsigned index)
+{
+    xenpv_address_map(XENPV_WINDOW + index * HW_PAGE, 0);
+}
+
 /* -- publishing -- */
 
 /* What the processor's entry for the page at address has to be. */

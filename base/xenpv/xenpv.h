@@ -47,13 +47,19 @@ void xenpv_frame_set(uint64_t physical, uint64_t machine_frame);
 /* Pages of Xen's own, by index. */
 #define XENPV_WINDOW 0xffffc00000000000ull
 void xenpv_window_map(unsigned index, uint64_t machine);
+void xenpv_window_unmap(unsigned index);
+
+/* Suspends; 0 in the new domain, 1 if it was called off, or -errno. Events
+ * masked, frames of Xen's own not mapped (machine.c). */
+long xenpv_suspend(void);
 
 struct xenpv_start {
     uint64_t tables, tables_end; /* what Xen built, top table first */
     uint64_t mapped_end;         /* of what it mapped, from 1 MiB on */
     uint64_t free;               /* first byte that nothing uses */
     uint64_t frame_count;        /* of the guest */
-    uint64_t *frames;            /* guest frame -> machine frame */
+    struct start_info *info;
+    uint64_t *frames; /* guest frame -> machine frame */
 };
 extern struct xenpv_start xenpv_start;
 

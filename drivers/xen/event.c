@@ -174,6 +174,8 @@ void xen_event_init(void)
 {
     unsigned i;
 
+    for (i = 0; i < slot_count; i++)
+        slots[i].used = false;
     for (i = 0; i < WORDS; i++)
         xen_shared->evtchn_mask[i] = UINT64_MAX;
 }

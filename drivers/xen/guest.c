@@ -9,7 +9,6 @@
  */
 #include "drivers/xen/guest.h"
 
-#include <errno.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 #include <xen/memory.h>
@@ -98,13 +97,14 @@ static void upcall(void *argument)
 
 void xen_hvm_events_init(void)
 {
+    static uint32_t vector; /* 0: before the first time */
     struct xen_hvm_evtchn_upcall_vector op = {.vcpu = 0};
     struct xen_hvm_param via = {.domid = DOMID_SELF,
                                 .index = HVM_PARAM_CALLBACK_IRQ};
     uint64_t address;
-    uint32_t vector;
 
-    if (hw_irq_message(upcall, NULL, &address, &vector) != BASE_OK)
+    if (vector == 0 &&
+        hw_irq_message(upcall, NULL, &address, &vector) != BASE_OK)
         hw_crash("no vector for Xen's events", NULL, 0, 134);
     op.vector = (uint8_t)vector;
     via.value = (uint64_t)HVM_PARAM_CALLBACK_TYPE_VECTOR << 56 | vector;
@@ -129,9 +129,4 @@ void xen_rings_init(void)
                      r->console_port);
     xen_store_init(r->store_frame != 0 ? xen_page_of(r->store_frame) : NULL,
                    r->store_port);
-}
-
-long xen_suspend_machine(bool *cancelled)
-{
-    return -ENOSYS;
 }

@@ -24,7 +24,8 @@ struct xen_rings {
 extern struct xen_rings xen_rings;
 
 /* In a PVH or HVM guest, after CPUID said that Xen is there: makes hypercalls
- * and the shared page work (xen_present). Then, with an APIC: events, rings. */
+ * and the shared page work (xen_present). Then, with an APIC: events, rings.
+ * Both again after a suspend. */
 void xen_hvm_init(void);
 void xen_hvm_events_init(void);
 /* RAM as Xen tells it, where the loader told nothing: hw_machine_ram(). */
@@ -41,10 +42,20 @@ static inline uint64_t xen_guest_frame(uint64_t physical)
  * the direct map, once memory works. */
 void xen_rings_init(void);
 
-/* All ports masked. Once xen_shared is there. */
+/* All ports masked, no handlers. Once xen_shared is there, and after a
+ * suspend. */
 void xen_event_init(void);
+
+/* Before and after a suspend that was called off: frames of the grant table
+ * that a PV guest may not have mapped meanwhile (memory.c). */
+void xen_grant_frames_hide(void);
+void xen_grant_frames_show(void);
 /* Calls the handlers of all ports that are pending. Upcalls held back. */
 void xen_event_dispatch(void);
+
+/* After a suspend: clock_monotonic() goes on from here, and alarms are set
+ * anew (base/hw/clock.c). */
+void xen_clock_resume(uint64_t monotonic_ns);
 
 /* Xen's system time at clock_monotonic() == deadline_ns; 0 (never, to Xen) for
  * UINT64_MAX (base/hw/clock.c). */

@@ -103,6 +103,29 @@ volatile uint16_t *xen_grant_status_map(unsigned frames)
     return (volatile uint16_t *)(void *)(window() + TABLE_PAGES * HW_PAGE);
 }
 
+void xen_grant_frames_hide(void)
+{
+    unsigned i;
+
+    for (i = 0; xen_pv && i < table_frames; i++)
+        xenpv_window_unmap(i);
+    for (i = 0; xen_pv && i < status_frames; i++)
+        xenpv_window_unmap(TABLE_PAGES + i);
+}
+
+void xen_grant_frames_show(void)
+{
+    unsigned table = table_frames, status = status_frames;
+
+    if (!xen_pv)
+        return;
+    table_frames = 0;
+    status_frames = 0;
+    if ((table != 0 && xen_grant_table_grow(table) != 0) ||
+        (status != 0 && xen_grant_status_map(status) == NULL))
+        hw_crash("Xen keeps the grant table to itself", NULL, table, 134);
+}
+
 /* -- the balloon -- */
 
 /* A hypercall over frames; how many of them Xen did. */

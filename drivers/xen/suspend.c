@@ -1,25 +1,53 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Suspend, save and migration: the half that all guests share. The other is
- * xen_suspend_machine() of the bases. Runs in xen_store_work(), monitor held.
+ * Suspend, save and migration. Runs in xen_store_work(), monitor held.
  *
  * Nothing is drained before: what was on its way to a backend is sent again
  * (disks) or lost (frames), since the backends of the new domain are others.
  */
-#include "drivers/xen/xen.h"
+#include <stdint.h>
+#include <xen/sched.h>
+
+#include "drivers/xen/guest.h"
 
 void (*xen_resume_devices)(void);
 
+/* 0 in the new domain, 1 if it was called off, or -errno. */
+static long machine_suspend(void)
+{
+    struct sched_shutdown how = {.reason = SHUTDOWN_suspend};
+    uint64_t now = hw_base.clock_monotonic();
+    long status;
+
+    hw_interrupts_off();
+    xen_grant_frames_hide();
+    status = xen_pv ? xenpv_suspend() : xen_sched_op(SCHEDOP_shutdown, &how);
+    if (status != 0) {
+        xen_grant_frames_show();
+    } else {
+        if (xen_pv) {
+            xen_event_init();
+        } else {
+            xen_hvm_init();
+            xen_hvm_events_init();
+        }
+        xen_clock_resume(now);
+    }
+    hw_interrupts_on();
+    return status;
+}
+
 void xen_suspend(void)
 {
-    bool cancelled = false;
+    long status = machine_suspend();
 
-    if (xen_suspend_machine(&cancelled) != 0) {
+    if (status < 0)
         hw_log("xen: the domain could not be suspended", NULL);
+    if (status != 0)
         return;
-    }
-    if (cancelled)
-        return;
+    xen_store_resume(xen_page_of(xen_rings.store_frame), xen_rings.store_port);
+    xen_console_init(xen_page_of(xen_rings.console_frame),
+                     xen_rings.console_port);
     xen_console_input_init();
     xen_grant_resume();
     if (xen_resume_devices != NULL)

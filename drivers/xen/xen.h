@@ -237,12 +237,6 @@ uint64_t xen_balloon_take(uint64_t pages);
 /* Saves the domain, and brings back what stands on Xen. Called by control.c
  * from xen_store_work(). */
 void xen_suspend(void);
-/* Of the bases. SCHEDOP_shutdown with SHUTDOWN_suspend and what belongs to it
- * (start_info, shared_info, hypercalls, timers, event.c); then calls
- * xen_store_resume() and xen_console_init() with the rings and ports of the
- * new domain, unless *cancelled: we go on in the old one, where all is as it
- * was. 0 or -errno: it could not be suspended. */
-long xen_suspend_machine(bool *cancelled);
 /* Connects the front ends anew; NULL in an image without any. */
 extern void (*xen_resume_devices)(void);
 

@@ -32,18 +32,25 @@ main = do
   arguments <- getArgs
   folder <- lookupEnv "WEB_ROOT"
   port <- lookupEnv "PORT"
-  case parse (Options (fromMaybe 8080 (port >>= readMaybe)) folder) arguments of
+  disk <- lookupEnv "WEB_DISK"
+  let given = Options (fromMaybe 8080 (port >>= readMaybe)) folder disk
+  case parse given arguments of
     Nothing -> do
-      hPutStrLn stderr "usage: web [-v FOLDER] [-p PORT]"
+      hPutStrLn stderr "usage: web [-v FOLDER] [-p PORT] [-d DISK]"
       exitFailure
     Just options -> serve options
 
-data Options = Options { optPort :: Int, optFolder :: Maybe FilePath }
+data Options = Options
+  { optPort :: Int
+  , optFolder :: Maybe FilePath
+  , optDisk :: Maybe FilePath -- ^ read for the status page
+  }
 
 parse :: Options -> [String] -> Maybe Options
 parse o ("-v" : folder : rest) = parse o { optFolder = Just folder } rest
 parse o ("-p" : port : rest)
   | Just n <- readMaybe port, n > 0, n < 65536 = parse o { optPort = n } rest
+parse o ("-d" : disk : rest) = parse o { optDisk = Just disk } rest
 parse o [] = Just o
 parse _ _ = Nothing
 
@@ -59,7 +66,7 @@ serve options = do
           . setBeforeMainLoop
               (putStrLn ("web: listening on port " ++ show (optPort options)))
           $ defaultSettings
-  runSettings settings (keepAlive10 (application started (optFolder options)))
+  runSettings settings (keepAlive10 (application started options))
 
 -- The listening socket closes, open requests finish, and main returns: exit
 -- status 0.
@@ -79,8 +86,8 @@ keepAlive10 app request respond = app request (respond . tell)
       = mapResponseHeaders ((hConnection, "keep-alive") :)
       | otherwise = id
 
-application :: Double -> Maybe FilePath -> Application
-application started folder request respond =
+application :: Double -> Options -> Application
+application started options request respond =
   case (requestMethod request, pathInfo request) of
     (method, _) | method `notElem` ["GET", "HEAD"] ->
       respond (plain methodNotAllowed405 "GET or HEAD, please\n")
@@ -89,13 +96,13 @@ application started folder request respond =
       | wantsJson request -> statusOf "application/json" statusJson
       | otherwise -> statusOf "text/html; charset=utf-8" statusHtml
     (_, ["status.json"]) -> statusOf "application/json" statusJson
-    (_, path) -> case folder of
+    (_, path) -> case optFolder options of
       Nothing | null path -> respond (plain ok200 "Hello, world\n")
       Just root | safe path -> file root path >>= respond
       _ -> respond (plain notFound404 "not found\n")
   where
     statusOf kind render = do
-      status <- getStatus started
+      status <- getStatus started (optDisk options)
       respond (whole ok200 [(hContentType, kind), noStore] (render status))
     noStore = (hCacheControl, "no-store")
 

@@ -7,6 +7,7 @@ module Status (Status, getStatus, statusHtml, statusJson) where
 
 import Control.Exception (IOException, try)
 import qualified Data.ByteString.Builder as B
+import qualified Data.ByteString.Char8 as C
 import qualified Data.ByteString.Lazy as L
 import Data.Char (isSpace, ord)
 import Data.List (dropWhileEnd)
@@ -14,6 +15,7 @@ import GHC.Clock (getMonotonicTime)
 import GHC.Conc (getNumProcessors)
 import Numeric (showFFloat, showHex)
 import System.Environment (getExecutablePath)
+import System.IO (IOMode (ReadMode), withBinaryFile)
 import System.Info (compilerVersion)
 import Data.Version (showVersion)
 import System.Posix.Files (fileSize, getFileStatus)
@@ -28,10 +30,11 @@ data Status = Status
   , image :: String -- ^ bytes of the file, if they can be known
   , accounts :: [(String, String)] -- ^ memory and the like, name and value
   , processors :: Int
+  , disk :: Maybe (FilePath, String) -- ^ its first line, read just now
   }
 
-getStatus :: Double -> IO Status
-getStatus started = do
+getStatus :: Double -> Maybe FilePath -> IO Status
+getStatus started diskPath = do
   now <- getMonotonicTime
   unikernel <- pairs "/proc/halvm"
   process <- pairs "/proc/self/status"
@@ -39,6 +42,7 @@ getStatus started = do
   size <- orElse "" $
     show . fileSize <$> (getExecutablePath >>= getFileStatus)
   count <- getNumProcessors
+  line <- traverse firstLine diskPath
   let named names = filter ((`elem` names) . fst)
       inVm = not (null unikernel)
       given key fallback = maybe fallback id (lookup key unikernel)
@@ -52,7 +56,16 @@ getStatus started = do
           else named ["VmSize", "VmRSS", "VmData", "Threads"] process
             ++ named ["MemTotal", "MemFree", "MemAvailable"] machine
     , processors = count
+    , disk = (,) <$> diskPath <*> line
     }
+
+-- The first line of a disk, or of a file; of its first sector, at most.
+firstLine :: FilePath -> IO String
+firstLine path = do
+  sector <- try (withBinaryFile path ReadMode (`C.hGet` 512))
+  pure $ case sector of
+    Left e -> show (e :: IOException)
+    Right bytes -> C.unpack (C.takeWhile (`notElem` "\n\0") bytes)
 
 orElse :: a -> IO a -> IO a
 orElse fallback action =
@@ -82,7 +95,7 @@ rows s =
   , ("git hash", GIT_HASH)
   , ("compiler", "GHC " ++ showVersion compilerVersion)
   , ("processors", show (processors s))
-  ]
+  ] ++ [ (path, line) | Just (path, line) <- [disk s] ]
 
 statusHtml :: Status -> L.ByteString
 statusHtml s = B.toLazyByteString . B.stringUtf8 . concat $
@@ -115,6 +128,8 @@ statusJson s = B.toLazyByteString . B.stringUtf8 . concat $
   , if all (`elem` ['0' .. '9']) (image s) then image s else "null"
   , ", \"git_hash\": ", string GIT_HASH
   , ", \"processors\": ", show (processors s)
+  , maybe "" (\(path, line) -> ", \"disk\": {" ++ string path ++ ": "
+      ++ string line ++ "}") (disk s)
   , ", \"memory\": {"
   , comma [ string name ++ ": " ++ string value | (name, value) <- accounts s ]
   , "}}\n" ]

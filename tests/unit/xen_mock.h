@@ -104,8 +104,8 @@ static void mock_stats(struct base_memory *out)
 }
 
 struct base hw_base = {.abort = mock_abort,
-                             .clock_monotonic = mock_clock,
-                             .mem_stats = mock_stats};
+                       .clock_monotonic = mock_clock,
+                       .mem_stats = mock_stats};
 
 uint64_t xen_frame_of(const void *page)
 {

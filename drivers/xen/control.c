@@ -15,7 +15,7 @@
 #define WORD_SIZE     16 /* bytes; longer ones are none that we know */
 #define TRIES         8  /* of a transaction that is disturbed */
 
-static bool reboot_wanted;
+static bool poweroff_wanted, reboot_wanted;
 
 static void shutdown(unsigned reason) __attribute__((noreturn));
 static void shutdown(unsigned reason)
@@ -28,9 +28,11 @@ static void shutdown(unsigned reason)
 
 void xen_exit(int status)
 {
-    if (xen_dom0 || (status == 0 && reboot_wanted))
+    /* An end that the operator asked for is no crash, though the program may
+     * have died of the signal that told it. */
+    if (xen_dom0 || reboot_wanted)
         shutdown(SHUTDOWN_reboot);
-    shutdown(status == 0 ? SHUTDOWN_poweroff : SHUTDOWN_crash);
+    shutdown(status == 0 || poweroff_wanted ? SHUTDOWN_poweroff : SHUTDOWN_crash);
 }
 
 /* Reads the word and writes "" in its place, which says that it was heard;
@@ -68,6 +70,7 @@ static void on_shutdown(void *argument, const char *path)
     if (word_take(word) <= 0)
         return;
     if (strcmp(word, "poweroff") == 0 || strcmp(word, "halt") == 0) {
+        poweroff_wanted = true;
         reboot_wanted = false;
         hw_ready(BASE_READY_POWER);
     } else if (strcmp(word, "reboot") == 0) {

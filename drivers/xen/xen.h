@@ -220,7 +220,7 @@ void xen_console_input_init(void);
  * crash) and memory/target. Called from what bases leave for later; nothing in
  * a domain without XenStore. */
 void xen_control_init(void);
-/* Ends the domain: 0 is poweroff (reboot if the operator asked for that), any
+/* Ends the domain: as the operator asked, if he did, else 0 is poweroff and any
  * other status crash. In dom0 reboot, whatever the status: nothing else ends
  * the machine. */
 void xen_exit(int status) __attribute__((noreturn));

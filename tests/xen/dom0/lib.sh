@@ -87,6 +87,12 @@ reason()
         /var/log/xen/xl-"$1".log | tail -n 1
 }
 
+# type_in NAME TEXT: a line on its console. xl console would want a terminal.
+type_in()
+{
+    echo "$2" >"$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty")"
+}
+
 # exit_record NAME: the status of the last exit record on its console.
 exit_record()
 {

@@ -45,11 +45,7 @@ for kind in pv pvh; do
     say "$kind: what is typed"
     create guest.cfg "$type" "name=\"$kind-e\"" 'extra="-- echo"'
     wait_console $kind-e "guest: listening"
-    (
-        sleep 1
-        echo "typed words"
-        sleep 2
-    ) | timeout 20 xl console $kind-e >/out/typed-$kind.log 2>&1
+    type_in $kind-e "typed words"
     wait_console $kind-e "guest: read typed words"
     wait_gone $kind-e
 done

@@ -2,8 +2,8 @@
 # The machine of tests/xen/domu: QEMU without KVM, Xen, and a Linux dom0. Saved
 # and restored machines must be the same in all that this file says.
 #
-# run_machine FOLDER FORWARDS OPTION ...: FOLDER has the two disks, initrd is
-# dom0's. The serial line is standard input and output.
+# run_machine FOLDER FORWARDS OPTION ...: FOLDER has the three disks: in
+# and out are init's, scratch (/dev/vdc) the test's. The serial line is standard input and output.
 
 # Linux: no time for mitigations; a TSC that it need not distrust; a small
 # bounce buffer. Xen: what fast says, and 192 MiB for dom0.
@@ -28,6 +28,8 @@ run_machine()
         -device virtio-blk-pci,drive=in \
         -drive "if=none,id=out,format=raw,file=$folder/out" \
         -device virtio-blk-pci,drive=out \
+        -drive "if=none,id=scratch,format=raw,file=$folder/scratch" \
+        -device virtio-blk-pci,drive=scratch \
         -kernel build/xen/xen.elf -append "$xen_words" \
         -initrd "build/xen/vmlinux $linux_words,build/xen/base.cpio" "$@"
 }

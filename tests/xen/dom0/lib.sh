@@ -26,8 +26,8 @@ console()
 # xl in the background, which writes /var/log/xen/xl-NAME.log.
 create()
 {
-    xl create "$@" >>/out/create.log 2>&1 ||
-        fail "xl create $*: $(tail -n 1 /out/create.log)"
+    xl create "$@" >/out/create.log 2>&1 ||
+        fail "xl create $*: $(grep error /out/create.log | head -n 1)"
 }
 
 # until_ok SECONDS COMMAND ...: tries ten times a second; 0 once it succeeds.
@@ -87,11 +87,17 @@ reason()
         /var/log/xen/xl-"$1".log | tail -n 1
 }
 
+# type_in NAME TEXT: a line on its console. xl console would want a terminal.
+type_in()
+{
+    echo "$2" >"$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty")"
+}
+
 # exit_record NAME: the status of the last exit record on its console.
 exit_record()
 {
-    tr -d '\r' <"$(console "$1")" |
-        sed -n 's/.*\x1ehalvm:exit=\([0-9]*\)$/\1/p' | tail -n 1
+    tr -d '\r' <"$(console "$1")" | tr '\036' '@' |
+        sed -n 's/.*@halvm:exit=\([0-9]*\)$/\1/p' | tail -n 1
 }
 
 # ask WORD ...: runs the test's host.sh on the host, which has ports forwarded
@@ -105,9 +111,8 @@ ask()
     return 1
 }
 
-# usage_now: "GRANTS PORTS KIB PAGES", what dom0 and Xen have in use: grants
-# and event channels of all domains, free memory of the machine, and of dom0
-# (kept apart: it drifts).
+# usage_now: "GRANTS PORTS MIB": the grants and event channels of all domains,
+# and the memory that Xen has free.
 usage_now()
 {
     xl dmesg -c >/dev/null
@@ -115,8 +120,42 @@ usage_now()
     xl debug-keys e
     sleep 1
     xl dmesg -c >/out/usage.log
-    grants=$(grep -cE '^\(XEN\) \[ *[0-9]+\] +[0-9]+ +0x' /out/usage.log)
+    grants=$(grep -cE '^\(XEN\) \[ *[0-9a-f]+\] +[0-9]+ ' /out/usage.log)
     ports=$(grep -cE '^\(XEN\) +[0-9]+ \[[0-9]/[0-9]/' /out/usage.log)
-    free=$(xl info free_memory)
-    echo "$grants $ports $free"
+    echo "$grants $ports $(xl info free_memory)"
+}
+
+# as_before USAGE: what is in use is again what usage_now has said. Xen takes
+# a moment to clear away a domain.
+as_before()
+{
+    tries=0
+    while now=$(usage_now) && [ "$now" != "$1" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 10 ] ||
+            fail "grants, event channels, free MiB were $1 and are $now"
+    done
+}
+
+# wait_reason NAME CODE: that the domain has ended, and why (see reason).
+ended_by()
+{
+    [ "$(reason "$1")" = "$2" ]
+}
+wait_reason()
+{
+    until_ok 30 ended_by "$1" "$2" || fail "$1 ended with reason" \
+        "'$(reason "$1")', not $2; state $(state "$1")," \
+        "console: $(tail -n 1 "$(console "$1")")"
+}
+
+# wait_record NAME STATUS: the last words on the console.
+recorded()
+{
+    [ "$(exit_record "$1")" = "$2" ]
+}
+wait_record()
+{
+    until_ok 5 recorded "$1" "$2" || fail "$1 leaves the status" \
+        "'$(exit_record "$1")', not $2"
 }

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The web server with network, files and a disk, as PV and as PVH; dom0 and the
+# host, through the bridge, ask for its pages.
+#
+# files: build/examples/web examples/site
+# forward: 18473:10.0.2.50:8080
+# forward: 18474:10.0.2.51:8080
+# timeout: 400
+. /lib/lib.sh
+
+dd if=/dev/zero of=/tmp/disk bs=1M count=4 2>/dev/null
+last=50
+for kind in pv pvh; do
+    ip=10.0.2.$last
+    create web.cfg "type=\"$kind\"" "name=\"$kind\"" \
+        "vif=[\"mac=00:16:3e:00:00:$last,bridge=xenbr0\"]" \
+        "extra=\"halvm.ip=$ip/24 halvm.gw=10.0.2.2 -- -v /\""
+    wait_console $kind "listening on port"
+    say "$kind: listening"
+    ping -c 3 -i 0.2 $ip >/out/ping-$kind.log || fail "$kind: no ping"
+    wget -q -T 20 -O /out/page-$kind http://$ip:8080/ || fail "$kind: no page"
+    ask pages $((18423 + last)) || fail "$kind: not from the host"
+    say "$kind: asked"
+    xl shutdown $kind
+    wait_gone $kind
+    wait_reason $kind 0
+    last=$((last + 1))
+done

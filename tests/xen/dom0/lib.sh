@@ -93,6 +93,12 @@ type_in()
     echo "$2" >"$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty")"
 }
 
+# fetch URL FILE (busybox's own limit of time, wget -T, ends it with a fault)
+fetch()
+{
+    timeout 20 wget -q -O "$2" "$1"
+}
+
 # exit_record NAME: the status of the last exit record on its console.
 exit_record()
 {

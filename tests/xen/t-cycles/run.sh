@@ -13,7 +13,7 @@ cycle()
     create web.cfg "type=\"$2\"" "name=\"$1\"" \
         'extra="halvm.ip=10.0.2.50/24 halvm.gw=10.0.2.2"'
     wait_console "$1" "listening on port"
-    page 10.0.2.50 8080 / /dev/null || fail "$1: no page"
+    fetch http://10.0.2.50:8080/ /dev/null || fail "$1: no page"
     xl shutdown "$1"
     wait_gone "$1"
     wait_reason "$1" 0

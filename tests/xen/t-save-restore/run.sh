@@ -15,14 +15,14 @@ for kind in pv pvh; do
         "vif=[\"mac=00:16:3e:00:00:$last,bridge=xenbr0\"]" \
         "extra=\"halvm.ip=$ip/24 halvm.gw=10.0.2.2\""
     wait_console $kind "listening on port"
-    page $ip 8080 / /dev/null || fail "$kind: no page"
+    fetch http://$ip:8080/ /dev/null || fail "$kind: no page"
     before=
     for number in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
         # A disk of the host's: dom0 has no room for it.
         xl save $kind /dev/vdc >>/out/save.log 2>&1 || fail "save $number"
         wait_gone $kind
         xl restore /dev/vdc >>/out/save.log 2>&1 || fail "restore $number"
-        until_ok 30 page $ip 8080 /healthz /dev/null ||
+        until_ok 30 fetch http://$ip:8080/healthz /dev/null ||
             fail "$kind: no answer after restore $number"
         # dom0 may keep something from the first time.
         if [ $number -eq 2 ]; then

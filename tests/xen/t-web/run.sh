@@ -18,7 +18,7 @@ for kind in pv pvh; do
     wait_console $kind "listening on port"
     say "$kind: listening"
     ping -c 3 -i 0.2 $ip >/out/ping-$kind.log || fail "$kind: no ping"
-    page $ip 8080 / /out/page-$kind || fail "$kind: no page"
+    fetch http://$ip:8080/ /out/page-$kind || fail "$kind: no page"
     ask pages $((18423 + last)) || fail "$kind: not from the host"
     say "$kind: asked"
     xl shutdown $kind

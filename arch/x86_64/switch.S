@@ -1,37 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Leaving one thread for another, and one stack for another. See arch.h.
- *
- * A thread left by arch_switch has on its stack, from its stack pointer up:
- * MXCSR (4 bytes), the x87 control word (2, then 2 unused), r15, r14, r13,
- * r12, rbx, rbp and the return address.
- */
+/* Leaving one thread for another, and one stack for another. See arch.h. */
+#include "kept.inc"
 #include "offsets.h"
-
-    .macro push_kept
-    push %rbp
-    push %rbx
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    sub $8, %rsp
-    stmxcsr (%rsp)
-    fnstcw 4(%rsp)
-    .endm
-
-    .macro pop_kept_and_return
-    ldmxcsr (%rsp)
-    fldcw 4(%rsp)
-    add $8, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbx
-    pop %rbp
-    ret
-    .endm
 
     .section .text.arch_switch, "ax", @progbits
     .globl arch_switch

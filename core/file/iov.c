@@ -70,22 +70,26 @@ void file_iov_put(struct file_iov *iov)
     iov->pages = NULL;
 }
 
-int file_iov_copy_out(const struct iovec *iov, int count, size_t skip,
-                      const void *from, size_t size)
+/* Between core's memory and size bytes of the vectors, from byte skip on. Twice
+ * in the machine, as a small program has one of the two only. */
+static inline __attribute__((always_inline)) int copy(char *core,
+                                                      const struct iovec *iov,
+                                                      int count, size_t skip,
+                                                      size_t size, bool out)
 {
-    const char *at = from;
-
     for (int i = 0; i < count && size > 0; i++) {
         if (skip >= iov[i].iov_len) {
             skip -= iov[i].iov_len;
             continue;
         }
+        char *user = (char *)iov[i].iov_base + skip;
         size_t part = iov[i].iov_len - skip;
         if (part > size)
             part = size;
-        if (core_copy_out((char *)iov[i].iov_base + skip, at, part) < 0)
+        if ((out ? core_copy_out(user, core, part)
+                 : core_copy_in(core, user, part)) < 0)
             return -EFAULT;
-        at += part;
+        core += part;
         size -= part;
         skip = 0;
     }
@@ -93,25 +97,14 @@ int file_iov_copy_out(const struct iovec *iov, int count, size_t skip,
     return 0;
 }
 
+int file_iov_copy_out(const struct iovec *iov, int count, size_t skip,
+                      const void *from, size_t size)
+{
+    return copy((char *)(uintptr_t)from, iov, count, skip, size, true);
+}
+
 int file_iov_copy_in(void *to, const struct iovec *iov, int count, size_t skip,
                      size_t size)
 {
-    char *at = to;
-
-    for (int i = 0; i < count && size > 0; i++) {
-        if (skip >= iov[i].iov_len) {
-            skip -= iov[i].iov_len;
-            continue;
-        }
-        size_t part = iov[i].iov_len - skip;
-        if (part > size)
-            part = size;
-        if (core_copy_in(at, (const char *)iov[i].iov_base + skip, part) < 0)
-            return -EFAULT;
-        at += part;
-        size -= part;
-        skip = 0;
-    }
-    ASSERT(size == 0);
-    return 0;
+    return copy(to, iov, count, skip, size, false);
 }

@@ -467,34 +467,46 @@ static int many_size(struct many *user, long result)
     return core_copy_out(&user->size, &size, sizeof(size));
 }
 
-long core_sendmmsg(long a, long b, long c, long d)
+/* Sends or receives one after the other, until an error, or the deadline. */
+static long many(long fd, long messages, long messages_count, int flags,
+                 long (*one)(struct file *file, long user, int flags),
+                 int flags_later, uint64_t deadline)
 {
-    struct many *user = (struct many *)b;
-    unsigned count = (unsigned)c < MESSAGES_MAX ? (unsigned)c : MESSAGES_MAX;
+    struct many *user = (struct many *)messages;
+    unsigned count = (unsigned)messages_count < MESSAGES_MAX
+                         ? (unsigned)messages_count
+                         : MESSAGES_MAX;
     long result, done = 0;
 
-    struct file *file = socket_get(a, &result);
+    struct file *file = socket_get(fd, &result);
     if (!file)
         return result;
-    for (result = 0; (unsigned long)done < count; done++) {
-        result = message_send(file, (long)&user[done], (int)d);
+    for (result = 0; (unsigned long)done < count;) {
+        result = one(file, (long)&user[done], flags);
         if (result >= 0)
             result = many_size(&user[done], result);
         if (result < 0)
+            break;
+        done++;
+        flags |= flags_later;
+        /* Linux, too, looks at the clock only after a message. */
+        if (deadline != TIME_NEVER && time_now_ns() >= deadline)
             break;
     }
     file_unref(file);
     return done ? done : result;
 }
 
+long core_sendmmsg(long a, long b, long c, long d)
+{
+    return many(a, b, c, (int)d, message_send, 0, TIME_NEVER);
+}
+
 long core_recvmmsg(long a, long b, long c, long d, long e)
 {
-    struct many *user = (struct many *)b;
-    unsigned count = (unsigned)c < MESSAGES_MAX ? (unsigned)c : MESSAGES_MAX;
     int flags = (int)d & ~MSG_WAITFORONE;
     uint64_t deadline = TIME_NEVER, duration;
     struct timespec ts;
-    long result, done = 0;
 
     if (e) {
         if (core_copy_in(&ts, (const void *)e, sizeof(ts)) < 0)
@@ -503,22 +515,6 @@ long core_recvmmsg(long a, long b, long c, long d, long e)
             return -EINVAL;
         deadline = time_deadline(duration);
     }
-    struct file *file = socket_get(a, &result);
-    if (!file)
-        return result;
-    for (result = 0; (unsigned long)done < count;) {
-        result = message_receive(file, (long)&user[done], flags);
-        if (result >= 0)
-            result = many_size(&user[done], result);
-        if (result < 0)
-            break;
-        done++;
-        if ((int)d & MSG_WAITFORONE)
-            flags |= MSG_DONTWAIT;
-        /* Linux, too, looks at the clock only after a message. */
-        if (deadline != TIME_NEVER && time_now_ns() >= deadline)
-            break;
-    }
-    file_unref(file);
-    return done ? done : result;
+    return many(a, b, c, flags, message_receive,
+                (int)d & MSG_WAITFORONE ? MSG_DONTWAIT : 0, deadline);
 }

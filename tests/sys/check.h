@@ -190,6 +190,18 @@ static inline const char *check_content(const char *path)
     return buffer;
 }
 
+/* Whoever started the test may have left descriptors open that are in the way,
+ * or the standard ones closed. For tests that choose numbers. */
+static inline void check_close_inherited(void)
+{
+    int fd;
+
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= 2)
+        ;
+    for (fd = 3; fd < 1024; fd++)
+        close(fd);
+}
+
 /* How many descriptors are open: a test ends with as many as it began. */
 static inline int check_open_descriptors(void)
 {

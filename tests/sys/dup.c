@@ -100,6 +100,7 @@ static void test_close_range(void)
 
 int main(void)
 {
+    check_close_inherited();
     check_scratch();
     check_file("file", "file");
     check_file("other", "other");

@@ -148,6 +148,7 @@ static void test_flags(void)
 
 int main(void)
 {
+    check_close_inherited();
     int before = check_open_descriptors();
 
     check_scratch();

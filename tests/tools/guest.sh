@@ -24,7 +24,7 @@ if command -v gdb >/dev/null; then
     "$HALVM" run --accel tcg --gdb=18234 --timeout 30 ./guest \
         >out.txt 2>err.txt &
     pid=$!
-    sleep 1
+    soon listens 18234
     run timeout 20 gdb -batch -nx \
         -ex 'target remote 127.0.0.1:18234' -ex 'hbreak pvh' -ex continue \
         -ex 'info symbol $pc' -ex 'delete' -ex continue ./guest

@@ -23,6 +23,21 @@ skip() { # WHAT, WHY
     echo "SKIP $name: $1 ($2)"
 }
 
+# soon COMMAND...: waits until it succeeds, ten seconds at most.
+soon() {
+    tries=0
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || return 1
+        sleep 0.1
+    done
+}
+
+# listens PORT: whether somebody listens on it, over IPv4.
+listens() {
+    grep -q ":$(printf %04X "$1") [0-9A-F:]* 0A " /proc/net/tcp
+}
+
 # Runs a command; its words and status are then in out, err and status.
 run() {
     "$@" >out.txt 2>err.txt </dev/null

@@ -100,12 +100,12 @@ if command -v pasta >/dev/null && pasta --runas 0 -- true >/dev/null 2>&1; then
     "$HALVM" run -q --on linux -p 18072:8071 --timeout 20 ./serve \
         >out.txt 2>err.txt </dev/null &
     pid=$!
-    sleep 1
+    soon curl -s -m 5 http://127.0.0.1:18072/
     run curl -s -m 5 http://127.0.0.1:18072/
     check "another port, through pasta" "$out" = served
     kill -TERM $pid
     wait $pid
-    sleep 0.2
+    soon sh -c "! pgrep -f '$PWD/serve'"
     check "nothing of it is left" -z "$(pgrep -f "$PWD/serve")"
 else
     skip "another port, through pasta" "pasta does not work here"

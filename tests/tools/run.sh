@@ -9,6 +9,14 @@ args() {
     tr '\n' ' ' <qemu.args
 }
 
+STUB=exit STUB_STATUS=0
+run script -qec "$HALVM run -q ./guest" /dev/null
+has "a terminal echoes what is typed" "$(args)" 'halvm.tty=echo'
+run script -qec "$HALVM run -q --tty ./guest" /dev/null
+has "unless told" "$(args)" 'halvm.tty=on'
+run script -qec "$HALVM run -q ./guest >file" /dev/null
+hasnt "unless the output is elsewhere" "$(args)" 'halvm.tty'
+
 STUB=exit STUB_STATUS=37
 run "$HALVM" run ./guest 'a b' -p '' 'q"\'
 check "the program's status" $status -eq 37
@@ -90,34 +98,36 @@ STUB=hang
 run timeout 20 "$HALVM" run -q --json --timeout 0.2 ./guest
 check "--timeout is 124" $status -eq 124
 has "--json" "$err" '^{"program":"./guest","status":124,"reason":"timeout"'
+# Starts one that stays; the stub is at work when it has told its arguments.
+start() {
+    rm -f qemu.args
+    "$HALVM" run ./guest >out.txt 2>err.txt &
+    pid=$!
+    soon [ -s qemu.args ]
+}
+
 STUB=power
-"$HALVM" run ./guest >out.txt 2>err.txt &
-pid=$!
-sleep 0.5
+start
 kill -TERM $pid
 wait $pid
 check "SIGTERM presses the power button" $? -eq 143
 has "and the program's last words come" "$(cat out.txt)" 'power button'
 STUB=hang
-"$HALVM" run ./guest >out.txt 2>err.txt &
-pid=$!
-sleep 0.3
-kill -TERM $pid
-sleep 0.3
-kill -TERM $pid
+start
+# Two that come before it has looked are one to it.
+while kill -TERM $pid; do sleep 0.3; done 2>/dev/null &
 wait $pid
 check "the second one kills" $? -eq 137
 STUB=hang
-"$HALVM" run ./guest >out.txt 2>err.txt &
-pid=$!
-sleep 0.3
+start
 child=$(cat /proc/$pid/task/$pid/children)
 kill -KILL $pid
 wait $pid 2>/dev/null
-sleep 0.2
-# shellcheck disable=SC2086
-if [ -n "$child" ] && ! grep -qs "^State:[[:space:]]*[RSDTt]" \
-    "/proc/$(echo $child)/status"; then
+gone() {
+    # shellcheck disable=SC2086
+    ! grep -qs "^State:[[:space:]]*[RSDTt]" "/proc/$(echo $child)/status"
+}
+if [ -n "$child" ] && soon gone; then
     pass "QEMU dies with halvm"
 else
     fail "QEMU dies with halvm" "child $child"
@@ -201,7 +211,7 @@ END
 gcc -o listen listen.c
 ./listen &
 pid=$!
-sleep 0.2
+soon listens 18099
 run "$HALVM" run -p 18099:80 ./guest
 kill $pid
 three "error: a port in use" 125

@@ -554,8 +554,13 @@ int run_verb(int argc, char **argv)
     if (status)
         return status < 0 ? 0 : status;
     chosen = run.on != ON_DEFAULT;
+    /* QEMU takes the terminal's own echo away: whoever types sees it by the
+     * guest's, but does not want it in a file. */
     if (run.tty == NULL && !run.dry_run && input_is_stream())
         run.tty = "off";
+    else if (run.tty == NULL && !run.dry_run && isatty(STDIN_FILENO) &&
+             isatty(STDOUT_FILENO))
+        run.tty = "echo";
     if (run.on != ON_LINUX && !run.dry_run) {
         bool installed = qemu_is_installed();
 

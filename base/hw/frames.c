@@ -10,6 +10,8 @@
  * order. So that starting costs the same on any machine, RAM enters the lists
  * 2 MiB at a time, when they run empty, lowest first.
  */
+#include <string.h>
+
 #include "parts.h"
 
 #define FREE   0x80u
@@ -17,6 +19,7 @@
 
 struct region {
     uint64_t first, end; /* frame numbers */
+    uint64_t there;      /* where those end that were there at boot */
     uint8_t *state;
 };
 
@@ -132,15 +135,15 @@ static bool refill(void)
     region = &regions[next_region];
     start = next_frame;
     end = (start | (HW_FRAMES_LARGE - 1)) + 1;
-    if (end > region->end)
-        end = region->end;
+    if (end > region->there)
+        end = region->there;
     if (xen_pv)
         xenpv_direct_need(start * HW_PAGE, end * HW_PAGE);
     for (i = start; i < end; i++)
         region->state[i - region->first] = 0;
     untaken_free(region, start, end);
     next_frame = end;
-    if (end == region->end && ++next_region < region_count)
+    if (end == region->there && ++next_region < region_count)
         next_frame = regions[next_region].first;
     if (xen_pv)
         xenpv_direct_spare();
@@ -195,10 +198,13 @@ uint64_t hw_frame_absent_next(uint64_t physical)
 
         if (frame < region->first)
             frame = region->first;
-        /* What has not entered the lists has no state yet. */
         for (; frame < region->end; frame++) {
-            if (i == next_region && frame >= next_frame)
-                return 0;
+            /* What has not entered the lists has no state yet. */
+            if (i >= next_region && frame >= next_frame &&
+                frame < region->there)
+                frame = region->there;
+            if (frame == region->end)
+                break;
             if (region->state[frame - region->first] == ABSENT)
                 return frame * HW_PAGE;
         }
@@ -225,23 +231,29 @@ static uint64_t taken_inside(uint64_t start, uint64_t end)
 
 uint64_t hw_frames_init(uint64_t *taken)
 {
-    uint64_t total = 0;
+    uint64_t total = 0, count = 0;
     uint8_t *state;
     unsigned i;
 
     for (i = 0; i < hw_machine.ram_count; i++) {
         regions[i].first = hw_machine.ram[i].start / HW_PAGE;
         regions[i].end = hw_machine.ram[i].end / HW_PAGE;
+        regions[i].there = regions[i].end;
         total += regions[i].end - regions[i].first;
+        if (i == hw_machine.ram_count - 1 && hw_machine.growth_end != 0)
+            regions[i].end = hw_machine.growth_end / HW_PAGE;
+        count += regions[i].end - regions[i].first;
     }
     region_count = hw_machine.ram_count;
-    state = hw_physical(hw_machine_carve(total));
+    state = hw_physical(hw_machine_carve(count));
     hw_machine_sort_taken();
     *taken = 0;
     for (i = 0; i < region_count; i++) {
         regions[i].state = state;
         state += regions[i].end - regions[i].first;
-        *taken += taken_inside(regions[i].first, regions[i].end);
+        *taken += taken_inside(regions[i].first, regions[i].there);
+        memset(regions[i].state + (regions[i].there - regions[i].first), ABSENT,
+               regions[i].end - regions[i].there);
     }
     next_frame = regions[0].first;
     return total;

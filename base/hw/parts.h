@@ -43,6 +43,7 @@ struct hw_machine {
     unsigned ram_count;
     struct hw_range taken[HW_TAKEN_RANGES]; /* ascending after ..._sort */
     unsigned taken_count;
+    uint64_t growth_end;    /* the last piece may grow so far; 0: it may not */
     uint64_t carved;        /* pages that hw_machine_carve() took */
     struct hw_range initrd; /* bytes, not pages; empty if none */
 };

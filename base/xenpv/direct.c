@@ -23,7 +23,7 @@ static uint64_t chunks_mapped;
 
 static uint64_t ram_end(void)
 {
-    return XENPV_PHYSICAL_START + xenpv_start.frame_count * HW_PAGE;
+    return XENPV_PHYSICAL_START + xenpv_start.frame_max * HW_PAGE;
 }
 
 /* Pages that may not be writable: page tables, and the initrd as a promise. */
@@ -37,13 +37,22 @@ static bool sealed(uint64_t physical)
            (physical >= initrd->start && physical < initrd->end);
 }
 
+static bool there(uint64_t physical)
+{
+    uint64_t frame = (physical - XENPV_PHYSICAL_START) / HW_PAGE;
+
+    return physical >= XENPV_PHYSICAL_START &&
+           frame < xenpv_start.frame_count &&
+           xenpv_start.frames[frame] != XENPV_NO_FRAME;
+}
+
 /* Fills a first-level table for the 2 MiB at physical. */
 static void table_fill(uint64_t *table, uint64_t physical)
 {
     unsigned i;
 
     for (i = 0; i < 512; i++, physical += HW_PAGE) {
-        if (physical < XENPV_PHYSICAL_START || physical >= ram_end())
+        if (!there(physical))
             table[i] = 0;
         else
             table[i] = xenpv_machine_of(physical) | PTE_PRESENT | PTE_NX |
@@ -121,8 +130,9 @@ static void boot_direct(void)
 {
     uint64_t seconds = (ram_end() + (1ull << 30) - 1) >> 30;
     uint64_t firsts = (xenpv_start.mapped_end + HW_LARGE - 1) / HW_LARGE;
-    /* hw_frames_init() carves a byte a frame before there are frames. */
-    uint64_t spares = xenpv_start.frame_count / HW_LARGE + 1 + SPARES_MIN;
+    /* Nine bytes a frame are carved before there are frames: in two pieces, by
+     * xenpv_frames_extend() and hw_frames_init(). */
+    uint64_t spares = xenpv_start.frame_max * 9 / HW_LARGE + 2 + SPARES_MIN;
     uint64_t *third, *second, i, at;
 
     boot_tables = xenpv_start.free;
@@ -176,6 +186,7 @@ void xenpv_direct_init(void)
         hw_info.initrd = hw_physical(initrd->start);
         hw_info.initrd_size = initrd->end - initrd->start;
     }
+    xenpv_frames_extend();
     hw_pml4[0] = (uint64_t)hw_pdpt_low | PTE_PRESENT | PTE_WRITE;
     image_protect();
 }

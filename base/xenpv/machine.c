@@ -19,6 +19,8 @@
 #define MAPPED_UNIT  (4ull << 20)
 #define MAPPED_SPARE (512ull << 10)
 
+#define FRAMES_GROWTH_MAX (16ull << 30 >> 12) /* 16 GiB */
+
 struct xenpv_start xenpv_start;
 
 static uint64_t round_up(uint64_t value, uint64_t unit)
@@ -112,6 +114,40 @@ long xenpv_suspend(void)
     return status;
 }
 
+/* How large the operator may make the guest (maxmem of xl): what its memory
+ * map says. Not more than there are bookkeeping pages for at boot. */
+static uint64_t frame_max_read(uint64_t frame_count)
+{
+    struct {
+        uint64_t address, size;
+        uint32_t type;
+    } __attribute__((packed)) range;
+    struct xen_memory_map op = {.nr_entries = 1};
+    uint64_t max = 0;
+
+    set_xen_guest_handle(op.buffer, &range);
+    if (!xen_dom0 && xen_memory_op(XENMEM_memory_map, &op) == 0)
+        max = (range.address + range.size) / HW_PAGE;
+    if (max > FRAMES_GROWTH_MAX)
+        max = FRAMES_GROWTH_MAX;
+    return max > frame_count ? max : frame_count;
+}
+
+void xenpv_frames_extend(void)
+{
+    struct xenpv_start *s = &xenpv_start;
+    uint64_t *frames, i;
+
+    if (s->frame_max == s->frame_count)
+        return;
+    frames = hw_physical(hw_machine_carve(s->frame_max * sizeof(*frames)));
+    for (i = 0; i < s->frame_max; i++)
+        frames[i] = i < s->frame_count ? s->frames[i] : XENPV_NO_FRAME;
+    s->frames = frames;
+    s->frame_count = s->frame_max;
+    hw_machine.growth_end = XENPV_PHYSICAL_START + s->frame_max * HW_PAGE;
+}
+
 static void start_read(struct start_info *start, uint64_t stack)
 {
     struct xenpv_start *s = &xenpv_start;
@@ -128,6 +164,7 @@ static void start_read(struct start_info *start, uint64_t stack)
     if (s->mapped_end > XENPV_PHYSICAL_START + s->frame_count * HW_PAGE)
         s->mapped_end = XENPV_PHYSICAL_START + s->frame_count * HW_PAGE;
     xen_dom0 = (start->flags & SIF_INITDOMAIN) != 0;
+    s->frame_max = frame_max_read(s->frame_count);
 }
 
 /* In user mode, events on. */

@@ -30,6 +30,8 @@ void xenpv_machine_read(const struct start_info *start);
 /* As hw_direct_init(): the direct map of what is mapped already, the image's
  * protection (direct.c). */
 void xenpv_direct_init(void);
+/* Room in the list of frames for what the guest may grow to (machine.c). */
+void xenpv_frames_extend(void);
 /* Frames to be kept for tables of the direct map; called once. */
 uint64_t xenpv_direct_tables(void);
 /* Sees to it that [start, end) is in the direct map. */
@@ -57,7 +59,8 @@ struct xenpv_start {
     uint64_t tables, tables_end; /* what Xen built, top table first */
     uint64_t mapped_end;         /* of what it mapped, from 1 MiB on */
     uint64_t free;               /* first byte that nothing uses */
-    uint64_t frame_count;        /* of the guest */
+    uint64_t frame_count;        /* of the guest: entries of frames */
+    uint64_t frame_max;          /* that it may come to have */
     struct start_info *info;
     uint64_t *frames; /* guest frame -> machine frame */
 };

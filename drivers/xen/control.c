@@ -32,7 +32,8 @@ void xen_exit(int status)
      * have died of the signal that told it. */
     if (xen_dom0 || reboot_wanted)
         shutdown(SHUTDOWN_reboot);
-    shutdown(status == 0 || poweroff_wanted ? SHUTDOWN_poweroff : SHUTDOWN_crash);
+    shutdown(status == 0 || poweroff_wanted ? SHUTDOWN_poweroff
+                                            : SHUTDOWN_crash);
 }
 
 /* Reads the word and writes "" in its place, which says that it was heard;

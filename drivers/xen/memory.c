@@ -196,11 +196,14 @@ static uint64_t take_some(uint64_t pages)
     for (i = 0; i < done; i++) {
         if (xen_pv) {
             xenpv_frame_set(physical[i], frames[i]);
+            xenpv_direct_need(physical[i], physical[i] + HW_PAGE);
             xenpv_direct_restore(physical[i]);
         }
         hw_frame_absent_set(physical[i], false);
         hw_accounts.total++;
         hw_frame_put(physical[i], 0);
+        if (xen_pv)
+            xenpv_direct_spare();
     }
     return done;
 }

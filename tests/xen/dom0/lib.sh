@@ -165,12 +165,3 @@ wait_record()
     until_ok 5 recorded "$1" "$2" || fail "$1 leaves the status" \
         "'$(exit_record "$1")', not $2"
 }
-
-# page ADDRESS PORT PATH FILE: fetches a page into FILE; 0 if it is there. By
-# nc: busybox's wget, static, loads modules of a libc that is not its own.
-page()
-{
-    printf 'GET %s HTTP/1.0\r\n\r\n' "$3" | nc -w 20 "$1" "$2" >/tmp/answer &&
-        head -n 1 /tmp/answer | grep -q ' 200 ' &&
-        sed '1,/^\r$/d' /tmp/answer >"$4"
-}

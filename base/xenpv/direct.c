@@ -186,7 +186,8 @@ void xenpv_direct_init(void)
         hw_info.initrd = hw_physical(initrd->start);
         hw_info.initrd_size = initrd->end - initrd->start;
     }
-    xenpv_frames_extend();
     hw_pml4[0] = (uint64_t)hw_pdpt_low | PTE_PRESENT | PTE_WRITE;
     image_protect();
+    /* Now that no spare is writable twice. */
+    xenpv_frames_extend();
 }

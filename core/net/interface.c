@@ -141,16 +141,37 @@ static err_t link_output(struct netif *netif, struct pbuf *p)
 /* -- neighbours --
  * lwIP gives up neighbours that it knows before those that it still asks for,
  * and asks for five seconds. So that frames from addresses of the subnet at
- * which nobody is do not put out the honest neighbours, only so many are asked
- * for to answer frames: at most QUERIES_MAX + 5 * QUERIES_A_SECOND at a time,
- * which leaves the rest of the table. Who really is there has asked for our
- * address first, and is known by that. */
+ * which nobody is do not put out the honest ones, an answer to somebody unknown
+ * goes back to where the frame came from and asks for nobody. For what a timer
+ * sends again only so many are asked for: at most QUERIES_MAX + 5 *
+ * QUERIES_A_SECOND at a time, which leaves the rest of the table. */
 #define QUERIES_MAX      64
 #define QUERIES_A_SECOND 16
 _Static_assert(QUERIES_MAX + 6 * QUERIES_A_SECOND < ARP_TABLE_SIZE * 3 / 4,
                "room for neighbours that are known");
 
 bool net_unasked;
+/* The frame that is being answered, if it is of IPv4. */
+static ip4_addr_t answer_to;
+static struct eth_addr answer_mac;
+
+static void answer_begin(const struct pbuf *p)
+{
+    const uint8_t *frame = p->payload;
+
+    net_unasked = true;
+    answer_to.addr = 0;
+    if (p->len < ETHERNET_SIZE + IP_HLEN || frame[12] != 0x08 || frame[13] != 0)
+        return;
+    memcpy(&answer_mac, frame + 6, sizeof(answer_mac));
+    memcpy(&answer_to, frame + ETHERNET_SIZE + 12, sizeof(answer_to));
+}
+
+static void answer_end(void)
+{
+    net_unasked = false;
+    answer_to.addr = 0;
+}
 
 /* Segments of a connection go to whom we have heard from since its first; all
  * else may be an answer to somebody who is not there. */
@@ -163,16 +184,22 @@ static bool may_be_first(const struct pbuf *p)
            (ip[header_size + 13] & (TCP_SYN | TCP_RST));
 }
 
-static bool query_allowed(struct netif *netif, const ip4_addr_t *to)
+static bool is_known(struct netif *netif, const ip4_addr_t *to)
+{
+    const ip4_addr_t *its;
+    struct eth_addr *mac;
+
+    return etharp_find_addr(netif, to, &mac, &its) >= 0;
+}
+
+static bool query_allowed(const ip4_addr_t *to)
 {
     static unsigned left = QUERIES_MAX;
     static uint64_t counted_ns;
     static ip4_addr_t last; /* asked for already */
-    const ip4_addr_t *its;
-    struct eth_addr *mac;
     uint64_t seconds;
 
-    if (ip4_addr_cmp(to, &last) || etharp_find_addr(netif, to, &mac, &its) >= 0)
+    if (ip4_addr_cmp(to, &last))
         return true;
     seconds = (time_now_ns() - counted_ns) / TIME_SECOND;
     if (seconds > 0) {
@@ -196,8 +223,13 @@ static err_t ip4_output_limited(struct netif *netif, struct pbuf *p,
 {
     if (net_unasked && may_be_first(p) &&
         ip4_addr_netcmp(to, netif_ip4_addr(netif), netif_ip4_netmask(netif)) &&
-        !query_allowed(netif, to))
-        return ERR_OK;
+        !is_known(netif, to)) {
+        if (ip4_addr_cmp(to, &answer_to))
+            return ethernet_output(netif, p, (struct eth_addr *)netif->hwaddr,
+                                   &answer_mac, ETHTYPE_IP);
+        if (!query_allowed(to))
+            return ERR_OK;
+    }
     return etharp_output(netif, p, to);
 }
 
@@ -224,10 +256,10 @@ static void input(struct netif *netif, struct pbuf *p, bool checked)
     else
         netif->chksum_flags |=
             NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
-    net_unasked = true;
+    answer_begin(p);
     if (netif->input(p, netif) != ERR_OK)
         pbuf_free(p);
-    net_unasked = false;
+    answer_end();
     netif->chksum_flags = flags;
 }
 

@@ -126,7 +126,7 @@ usage_now()
     xl debug-keys e
     sleep 1
     xl dmesg -c >/out/usage.log
-    grants=$(grep -cE '^\(XEN\) \[ *[0-9a-f]+\] +[0-9]+ ' /out/usage.log)
+    grants=$(grep -cE '^\(XEN\) \[0x[0-9a-f]+\] ' /out/usage.log)
     ports=$(grep -cE '^\(XEN\) +[0-9]+ \[[0-9]/[0-9]/' /out/usage.log)
     echo "$grants $ports $(xl info free_memory)"
 }
@@ -164,4 +164,38 @@ wait_record()
 {
     until_ok 5 recorded "$1" "$2" || fail "$1 leaves the status" \
         "'$(exit_record "$1")', not $2"
+}
+
+# size NAME: what Xen has given the domain, in MiB.
+size()
+{
+    xl list "$1" | awk 'NR == 2 { print $3 }'
+}
+
+# mem_set NAME MIB: xl mem-set, and until the domain has followed. Xen counts
+# some pages that are not of the balloon.
+has_size()
+{
+    [ "$(size "$1")" -le $(($2 + 1)) ] && [ "$(size "$1")" -ge $(($2 - 1)) ]
+}
+mem_set()
+{
+    say "$1: $2 MiB, from $(size "$1")"
+    xl mem-set "$1" "$2" || fail "xl mem-set $1 $2"
+    until_ok 30 has_size "$1" "$2" || fail "$1 has $(size "$1") MiB, not $2"
+}
+
+# goes_on NAME: "guest load" does two rounds more.
+rounds()
+{
+    grep -ac "guest: round" "$(console "$1")"
+}
+counted()
+{
+    [ "$(rounds "$1")" -ge "$2" ]
+}
+goes_on()
+{
+    until_ok 60 counted "$1" $(($(rounds "$1") + 2)) ||
+        fail "$1 does not go on: $(tail -n 2 "$(console "$1")")"
 }

@@ -3,8 +3,8 @@
 #
 # long: some minutes
 # files: build/examples/web
-# forward: 18475:10.0.2.52:8080
-# forward: 18476:10.0.2.53:8080
+# forward: 10.0.2.52:8080
+# forward: 10.0.2.53:8080
 # timeout: 900
 . /lib/lib.sh
 
@@ -31,7 +31,7 @@ for kind in pv pvh; do
         fi
     done
     as_before "$before"
-    ask page $((18423 + last)) || fail "$kind: not from the host"
+    ask page $((last - 51)) || fail "$kind: not from the host"
     xl shutdown $kind
     wait_gone $kind
     last=$((last + 1))

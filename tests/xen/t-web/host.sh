@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# pages PORT: asks the server for what it has, from the host.
+# pages N: asks the server for what it has, from the host,
+# by the N-th forwarded port.
 set -u
-url=http://127.0.0.1:$2
+eval "url=http://127.0.0.1:\$PORT_$2"
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 

@@ -107,16 +107,25 @@ static void ram_map(const struct hw_range *ram)
 }
 
 /* Where two headers share a page it has the rights of both. */
-uint64_t hw_image_bits(uint64_t page)
+uint64_t hw_image_bits(uint64_t page, uint64_t *end)
 {
     const Elf64_Phdr *header =
         (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
     uint64_t bits = 0;
     unsigned i;
 
+    *end = hw_info.image_end;
     for (i = 0; i < __ehdr_start.e_phnum; i++, header++) {
-        if (header->p_type != PT_LOAD || page + HW_PAGE <= header->p_vaddr ||
-            page >= header->p_vaddr + header->p_memsz)
+        uint64_t start = header->p_vaddr & ~(HW_PAGE - 1);
+        uint64_t stop = header->p_vaddr + header->p_memsz;
+
+        if (header->p_type != PT_LOAD || page >= stop)
+            continue;
+        if (page < start)
+            stop = start;
+        if (stop < *end)
+            *end = (stop + HW_PAGE - 1) & ~(HW_PAGE - 1);
+        if (page < start)
             continue;
         if (bits == 0)
             bits = PTE_PRESENT | PTE_NX;
@@ -135,7 +144,7 @@ uint64_t hw_image_bits(uint64_t page)
 
 static void image_protect(void)
 {
-    uint64_t *tables[IMAGE_PIECES], page, bits;
+    uint64_t *tables[IMAGE_PIECES], page = hw_info.image_start, bits, end;
     unsigned count = (hw_info.image_end + HW_LARGE - 1) / HW_LARGE;
     unsigned i;
 
@@ -144,11 +153,11 @@ static void image_protect(void)
     tables[0] = image_table;
     for (i = 1; i < count; i++)
         tables[i] = hw_physical(table_new());
-    for (page = hw_info.image_start; page < hw_info.image_end;
-         page += HW_PAGE) {
-        bits = hw_image_bits(page);
-        if (bits != 0)
-            tables[page / HW_LARGE][hw_index(page, 1)] = page | bits;
+    while (page < hw_info.image_end) {
+        bits = hw_image_bits(page, &end);
+        for (; page < end; page += HW_PAGE)
+            if (bits != 0)
+                tables[page / HW_LARGE][hw_index(page, 1)] = page | bits;
     }
     hw_pd_low[0] = (uint64_t)image_table | PTE_PRESENT | PTE_WRITE;
     for (i = 1; i < count; i++)

@@ -25,7 +25,7 @@ extern struct base hw_base; /* not changed after boot */
 extern struct base_info hw_info;
 
 /* A paravirtual guest of Xen, where what would be privileged instructions is
- * done by base/xenpv (drivers/xen/guest.c). */
+ * done by base/xenpv (xen.c). */
 extern bool xen_pv;
 extern bool xen_present; /* that, or Xen's guest of another kind */
 void xenpv_interrupts_off(void);

@@ -82,9 +82,9 @@ uint64_t hw_frame_absent_next(uint64_t physical);
 const void *hw_boot_map(uint64_t physical, size_t size);
 /* All of RAM, the initrd, and the image with its real protection. */
 void hw_direct_init(void);
-/* What the program headers want of a page of the image: PTE_* bits, 0 if they
- * do not have it. */
-uint64_t hw_image_bits(uint64_t page);
+/* What the program headers want of a page of the image, and of those behind it
+ * up to *end: PTE_* bits, 0 if they do not have it. */
+uint64_t hw_image_bits(uint64_t page, uint64_t *end);
 /* The program's text, for backtraces. */
 extern struct hw_range hw_text;
 

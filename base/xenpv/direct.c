@@ -163,15 +163,19 @@ static void boot_direct(void)
  * nothing. */
 static void image_protect(void)
 {
-    uint64_t at, bits;
+    uint64_t at = XENPV_PHYSICAL_START, bits, end;
 
-    for (at = XENPV_PHYSICAL_START; at < xenpv_start.mapped_end;
-         at += HW_PAGE) {
-        bits = at < hw_info.image_end ? hw_image_bits(at) : 0;
-        if (at == (uint64_t)xen_shared_page)
-            continue;
-        xenpv_address_map(at, bits != 0 ? xenpv_machine_of(at) | bits : 0);
+    while (at < xenpv_start.mapped_end) {
+        bits = 0;
+        end = xenpv_start.mapped_end;
+        if (at < hw_info.image_end)
+            bits = hw_image_bits(at, &end);
+        for (; at < end; at += HW_PAGE)
+            if (at != (uint64_t)xen_shared_page)
+                xenpv_entry_queue(at,
+                                  bits != 0 ? xenpv_machine_of(at) | bits : 0);
     }
+    xenpv_queue_end();
 }
 
 void xenpv_direct_init(void)

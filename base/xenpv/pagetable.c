@@ -242,6 +242,22 @@ void xenpv_page_publish(uint64_t address)
     flush();
 }
 
+void xenpv_entry_queue(uint64_t address, uint64_t value)
+{
+    uint64_t *entry, next, at = walk(address, 1, false, &entry, &next);
+
+    if (at == 0)
+        return;
+    flush_wanted = true;
+    update_add(at, value);
+}
+
+void xenpv_queue_end(void)
+{
+    updates_send();
+    flush();
+}
+
 void xenpv_range_publish(uint64_t start, uint64_t size)
 {
     uint64_t at, next, piece, *entry, end = start + size;

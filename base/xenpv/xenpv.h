@@ -12,6 +12,8 @@
 #include <xen/xen.h>
 
 #include "base.h"
+#include "drivers/xen/xen.h"
+#include "halvm_limits.h"
 
 struct hw_trap;
 
@@ -19,6 +21,13 @@ struct hw_trap;
  * give the image (XEN_ELFNOTE_PADDR_OFFSET), so that the image is, as on bare
  * hardware, at its own physical addresses, and frame 0 at this one. */
 #define XENPV_PHYSICAL_START 0x100000ull
+
+/* The number of a physical page as the guest counts: what populate_physmap
+ * wants. */
+static inline uint64_t xen_guest_frame(uint64_t physical)
+{
+    return (physical - (xen_pv ? XENPV_PHYSICAL_START : 0)) / LIMIT_PAGE_SIZE;
+}
 
 /* -- at boot -- */
 
@@ -51,10 +60,6 @@ void xenpv_frame_set(uint64_t physical, uint64_t machine_frame);
 void xenpv_window_map(unsigned index, uint64_t machine);
 void xenpv_window_unmap(unsigned index);
 
-/* Suspends; 0 in the new domain, 1 if it was called off, or -errno. Events
- * masked, frames of Xen's own not mapped (machine.c). */
-long xenpv_suspend(void);
-
 struct xenpv_start {
     uint64_t tables, tables_end; /* what Xen built, top table first */
     uint64_t mapped_end;         /* of what it mapped, from 1 MiB on */
@@ -80,6 +85,10 @@ void xenpv_range_publish(uint64_t start, uint64_t size);
 void xenpv_table_drop(uint64_t address, unsigned level);
 /* Writes one entry of the processor's tables, at a machine address. */
 void xenpv_entry_write(uint64_t machine, uint64_t value);
+/* The same for the first-level entry of an address that has a table, soon: at
+ * the latest in xenpv_queue_end(), which makes the processor notice. */
+void xenpv_entry_queue(uint64_t address, uint64_t value);
+void xenpv_queue_end(void);
 /* Maps one page at an address whose table is there already. */
 void xenpv_address_map(uint64_t address, uint64_t entry);
 /* What an entry of a higher level has besides an address. */

@@ -6,11 +6,11 @@
 #ifndef HALVM_XEN_GUEST_H
 #define HALVM_XEN_GUEST_H
 
-#include "base/xenpv/xenpv.h"
 #include "drivers/xen/xen.h"
 #include "halvm_limits.h"
 
-/* The page that Xen and we share (guest.c); known once the base mapped it. */
+/* The page that Xen and we share (base/hw/xen.c); known once the base mapped
+ * it. */
 extern volatile struct shared_info *const xen_shared;
 /* Which page that is to be: of the image, and nothing is in it yet. */
 extern uint8_t xen_shared_page[];
@@ -31,13 +31,6 @@ void xen_hvm_events_init(void);
 /* RAM as Xen tells it, where the loader told nothing: hw_machine_ram(). */
 void xen_hvm_memory_read(void);
 
-/* The number of a physical page as the guest counts: what populate_physmap
- * wants. */
-static inline uint64_t xen_guest_frame(uint64_t physical)
-{
-    return (physical - (xen_pv ? XENPV_PHYSICAL_START : 0)) / LIMIT_PAGE_SIZE;
-}
-
 /* The first console, as early as its page can be reached; then both rings, in
  * the direct map, once memory works. */
 void xen_rings_init(void);
@@ -46,8 +39,12 @@ void xen_rings_init(void);
  * suspend. */
 void xen_event_init(void);
 
+/* A PV guest's (base/xenpv/machine.c): 0 in the new domain, 1 if it was called
+ * off, or -errno. Events masked, frames of Xen's own not mapped. */
+long xenpv_suspend(void);
+
 /* Before and after a suspend that was called off: frames of the grant table
- * that a PV guest may not have mapped meanwhile (memory.c). */
+ * that a PV guest may not have mapped meanwhile (base/hw/xen_memory.c). */
 void xen_grant_frames_hide(void);
 void xen_grant_frames_show(void);
 /* Calls the handlers of all ports that are pending. Upcalls held back. */

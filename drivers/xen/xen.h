@@ -30,7 +30,7 @@
 #include "base.h"
 #include "base/hw/hw.h"
 
-/* -- where we are (guest.c) -- */
+/* -- where we are (base/hw/xen.c) -- */
 
 extern bool xen_present; /* hypercalls work */
 extern bool xen_pv;      /* paravirtual: frames are the machine's */

@@ -4,11 +4,12 @@
  * Xen's, and the balloon, through which RAM of ours goes back to Xen and
  * comes again. Monitor held.
  */
-#include "base/hw/parts.h"
-#include "drivers/xen/guest.h"
-
+#include <stdint.h>
 #include <errno.h>
 #include <xen/memory.h>
+
+#include "drivers/xen/guest.h"
+#include "parts.h"
 
 #define TABLE_PAGES  (LIMIT_XEN_GRANTS / 256u) /* version 2: 16 bytes each */
 #define STATUS_PAGES (LIMIT_XEN_GRANTS / 2048u + 1u)

@@ -7,13 +7,13 @@
  * HVM guest finds Xen by CPUID and asks (<xen/arch-x86/cpuid.h>,
  * <xen/hvm/params.h>).
  */
-#include "drivers/xen/guest.h"
-
+#include <stdint.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 #include <xen/memory.h>
 
-#include "base/hw/parts.h"
+#include "drivers/xen/guest.h"
+#include "parts.h"
 
 #define VENDOR_AMD   0x68747541 /* "Auth", "Hygo" of CPUID 0, EBX */
 #define VENDOR_HYGON 0x6f677948

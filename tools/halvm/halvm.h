@@ -7,7 +7,8 @@
  *   parse.c         sizes, ports, volumes, variables (pure functions)
  *   image.c         what is in an ELF file
  *   command_line.c  the guest's command line, quoted
- *   run.c           halvm run: what is asked, checks, the result
+ *   run.c           halvm run: what is asked, the result
+ *   check.c         what is checked before anything starts
  *   qemu.c          QEMU's command line
  *   kvm.c           whether KVM works here
  *   initrd.c        folders into a tar archive in memory
@@ -163,11 +164,14 @@ extern const struct option_row run_options[];
 /* Reads "[options] ELF [args]"; 0, or an exit status after an error message.
  * *done is set if there is nothing left to do (--help). */
 int run_read(struct run *run, int argc, char **argv);
-/* Checks that the file is there and can be run; 0 or an exit status. */
-int run_check(struct run *run);
 /* One line on standard error, unless -q. */
 void run_say(const struct run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* -- check.c -- */
+
+/* Checks that the file is there and can be run; 0 or an exit status. */
+int run_check(struct run *run);
 
 /* -- command_line.c -- */
 

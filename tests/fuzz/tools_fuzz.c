@@ -14,6 +14,42 @@ const char *tool_name = "tools_fuzz";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What xl's configuration reads a string as (its lexer in libxlu_cfg): any byte
+ * stands for itself but backslash; the quote ends it, and no line may end in
+ * it. */
+static void xl_string(const char *text)
+{
+    char *quoted = parse_xl_quote(text), *at = quoted;
+
+    if (*at++ != '"')
+        abort();
+    for (; *text; text++) {
+        char byte = *at++;
+
+        if (byte == '"' || byte == '\n' || byte == 0)
+            abort();
+        if (byte == '\\') {
+            byte = *at++;
+            byte = byte == 'n' ? '\n' : byte == 'r' ? '\r' : byte;
+        }
+        if (byte != *text)
+            abort();
+    }
+    if (strcmp(at, "\"") != 0)
+        abort();
+    free(quoted);
+}
+
+/* Nothing that would be markup. */
+static void xml_string(const char *text)
+{
+    char *quoted = parse_xml_quote(text);
+
+    if (quoted && strpbrk(quoted, "<>'\"\n"))
+        abort();
+    free(quoted);
+}
+
 static void grammars(const char *text)
 {
     struct volume volume;
@@ -37,6 +73,12 @@ static void grammars(const char *text)
     parse_is_variable(text);
     free(parse_shell_quote(text));
     free(parse_json_quote(text));
+    xl_string(text);
+    xml_string(text);
+    if (parse_is_name(text) && (strchr(text, '/') || text[0] == '-'))
+        abort();
+    if (parse_is_interface(text) && strchr(text, ','))
+        abort();
 }
 
 /* Pieces of one to sixteen bytes, as the bytes themselves say. */

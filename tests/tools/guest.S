@@ -3,13 +3,26 @@
  * A guest of a few instructions, for the tests of halvm run that are about the
  * tool and not about the core: entered by the PVH note it prints its command
  * line, a backtrace and exit record 42 on the first serial port, and switches
- * the machine off. As a Linux process it ends with 9.
+ * the machine off. As a Linux process it ends with 9. With -DXEN_PV it says that
+ * it is a Xen PV guest, too, with -DNO_PVH that it is nothing else; there is
+ * nothing behind that.
  */
         .section .note.pvh, "a", @note
+#ifdef XEN_PV
+        .align 4
+        .long 4, 8, 1 /* XEN_ELFNOTE_ENTRY */
+        .asciz "Xen"
+        .quad _start
+        .long 4, 8, 3 /* XEN_ELFNOTE_VIRT_BASE */
+        .asciz "Xen"
+        .quad 0x100000
+#endif
+#ifndef NO_PVH
         .align 4
         .long 4, 8, 18 /* sizes of name and entry, XEN_ELFNOTE_PHYS32_ENTRY */
         .asciz "Xen"
         .quad pvh
+#endif
 
         .text
         .code32

@@ -144,7 +144,7 @@ run "$HALVM" config --for qemu -p 8080:80 -v dir:/site ./guest "it's"
 check "config --for qemu is the same" "$out" = "$first"
 run "$HALVM" config --for=linux ./guest x
 has "config --for linux" "$out" '^env -i .*guest x$'
-run "$HALVM" config --for xl ./guest
+run "$HALVM" config --for systemd ./guest
 three "config: what is not there yet" 125
 run "$HALVM" config ./guest
 three "config: no platform" 125
@@ -177,7 +177,6 @@ done <<END
 125 --machine virt ./guest
 125 --accel xen ./guest
 125 --on mars ./guest
-125 --on xen ./guest
 125 --disk nowhere.img ./guest
 125 --gdb=x ./guest
 125 --timeout soon ./guest

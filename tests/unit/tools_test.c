@@ -130,6 +130,16 @@ static void test_small(void)
     CHECK(strcmp(parse_shell_quote(""), "''") == 0);
     CHECK(strcmp(parse_shell_quote("a=b"), "a=b") == 0);
     CHECK(strcmp(parse_json_quote("a\"\n\\"), "\"a\\\"\\u000a\\\\\"") == 0);
+    CHECK(strcmp(parse_xl_quote("a\"\\'\n\r\t"), "\"a\\\"\\\\'\\n\\r\t\"") ==
+          0);
+    CHECK(strcmp(parse_xml_quote("a&\n<"), "a&#38;&#10;&#60;") == 0);
+    CHECK(parse_xml_quote("a\001") == NULL);
+    CHECK(parse_is_name("web-1") && parse_is_name("0x1"));
+    CHECK(!parse_is_name("") && !parse_is_name("12") && !parse_is_name("-a"));
+    CHECK(!parse_is_name("a/b") && !parse_is_name("a b"));
+    CHECK(parse_is_interface("br-lan.2") && !parse_is_interface(""));
+    CHECK(!parse_is_interface("..") && !parse_is_interface("a,b"));
+    CHECK(!parse_is_interface("sixteen-letters-"));
     CHECK(strcmp(parse_size_text(64 * MIB), "64 MiB") == 0);
     CHECK(strcmp(parse_size_text(1664 * 1024), "1664 KiB") == 0);
 }

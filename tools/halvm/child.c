@@ -2,7 +2,8 @@
 /*
  * Owns one child process, QEMU or the program itself: starts it so that it
  * dies with us, carries its console, turns ^C and SIGTERM into a power button
- * first and a kill later, and keeps the timeout. Called by qemu.c and linux.c.
+ * first and a kill later, and keeps the timeout. Called by qemu.c, xen.c and
+ * linux.c.
  *
  * One loop over poll(): a pidfd, a signalfd, and, with a console, our standard
  * input and the child's output. With a console the child has a process group
@@ -16,6 +17,7 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,7 +26,9 @@
 #define GRACE_MS         10000 /* between a stop and the kill; docker's */
 #define GRACE_TIMEOUT_MS 2000  /* the same, after --timeout */
 #define INPUT_WAIT_MS    300   /* a booting machine loses early input */
+#define TERMINAL_WAIT_MS 50    /* how often to look at the child's terminal */
 #define END_OF_INPUT     "\x04"
+#define CONSOLE_ESCAPE   0x1d /* alone it ends xl's console */
 #define CHUNK            65536
 
 struct run_state {
@@ -34,7 +38,7 @@ struct run_state {
     int input, output;  /* the child's; -1: none */
     bool input_open;    /* our standard input may bring more */
     bool input_started; /* the guest can take input */
-    bool stopping, killed;
+    bool stopping, destroying, killed;
     char pending[CHUNK]; /* for the child's input */
     size_t pending_start, pending_end;
     uint64_t started_ms, deadline_ms; /* of the timeout, or of the grace */
@@ -84,14 +88,44 @@ static void become(const struct child *child, pid_t parent, int in, int out,
     _exit(STATUS_HALVM);
 }
 
+/* A terminal of the child's own for both. It is in lines until the child makes
+ * it raw and with that drops what was typed before. */
+static bool make_terminal(int in[2], int out[2])
+{
+    struct termios mode;
+    char name[64];
+
+    in[1] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (in[1] < 0 || grantpt(in[1]) || unlockpt(in[1]) ||
+        ptsname_r(in[1], name, sizeof(name)))
+        return false;
+    in[0] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (in[0] < 0 || tcgetattr(in[0], &mode))
+        return false;
+    mode.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+    mode.c_oflag &= ~(tcflag_t)OPOST;
+    out[0] = fcntl(in[1], F_DUPFD_CLOEXEC, 0);
+    out[1] = fcntl(in[0], F_DUPFD_CLOEXEC, 0);
+    return out[0] >= 0 && out[1] >= 0 && tcsetattr(in[0], TCSANOW, &mode) == 0;
+}
+
+static bool is_raw(int terminal)
+{
+    struct termios mode;
+
+    return tcgetattr(terminal, &mode) == 0 && !(mode.c_lflag & ICANON);
+}
+
 /* Starts the child; 0 or an errno. */
 static int start(struct run_state *state)
 {
     int in[2] = {-1, -1}, out[2] = {-1, -1}, report[2], error = 0;
+    bool terminal = state->child->terminal;
     pid_t parent = getpid();
 
     if (state->child->console &&
-        (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC)))
+        (terminal ? !make_terminal(in, out)
+                  : pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC)))
         return errno;
     if (pipe2(report, O_CLOEXEC))
         return errno;
@@ -116,8 +150,38 @@ static int start(struct run_state *state)
 
 /* -- stopping -- */
 
+/* A command beside the child; nobody waits for it. */
+static void run_command(char **vector)
+{
+    pid_t pid = fork();
+    sigset_t set;
+    int null;
+
+    if (pid < 0)
+        fprintf(stderr, "halvm: cannot run %s: %s\n", vector[0],
+                strerror(errno));
+    if (pid != 0)
+        return;
+    setpgid(0, 0);
+    sigemptyset(&set);
+    sigprocmask(SIG_SETMASK, &set, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    dup2(null, 0);
+    dup2(null, 1);
+    execvp(vector[0], vector);
+    _exit(STATUS_HALVM);
+}
+
+/* By its own command first, if it has one; by force the next time. */
 static void kill_child(struct run_state *state)
 {
+    if (state->child->destroy && !state->destroying) {
+        state->destroying = true;
+        state->deadline_ms = now_ms() + GRACE_MS;
+        run_command(state->child->destroy);
+        return;
+    }
     state->killed = true;
     if (state->child->console)
         kill(-state->pid, SIGKILL);
@@ -140,7 +204,9 @@ static void stop(struct run_state *state, enum child_end end, uint64_t grace_ms)
     state->stopping = true;
     state->child->end = end;
     state->deadline_ms = now_ms() + grace_ms;
-    if (state->child->control >= 0)
+    if (state->child->stop)
+        run_command(state->child->stop);
+    else if (state->child->control >= 0)
         press_power(state->child->control);
     else
         kill(state->pid, SIGTERM);
@@ -181,11 +247,22 @@ static void take_output(struct run_state *state)
 
     if (got > 0) {
         console_take(state->child->console, chunk, (size_t)got);
-        state->input_started = true;
-    } else if (got == 0 || errno != EINTR) {
+        state->input_started = state->input_started || !state->child->terminal;
+    } else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
         close(state->output);
         state->output = -1;
     }
+}
+
+/* Without what would make xl's console go away. */
+static size_t without_escapes(char *data, size_t size)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < size; i++)
+        if (data[i] != CONSOLE_ESCAPE)
+            data[kept++] = data[i];
+    return kept;
 }
 
 static void take_input(struct run_state *state)
@@ -196,6 +273,8 @@ static void take_input(struct run_state *state)
         return;
     state->pending_start = 0;
     state->pending_end = got > 0 ? (size_t)got : 0;
+    if (got > 0 && state->child->terminal)
+        state->pending_end = without_escapes(state->pending, (size_t)got);
     if (got > 0)
         return;
     state->input_open = false;
@@ -236,9 +315,13 @@ static int wait_ms(const struct run_state *state)
 
     if (state->deadline_ms && !state->killed)
         until = state->deadline_ms;
-    if (!state->input_started && state->input >= 0 &&
-        state->started_ms + INPUT_WAIT_MS < until)
-        until = state->started_ms + INPUT_WAIT_MS;
+    if (!state->input_started && state->input >= 0) {
+        uint64_t look = state->child->terminal
+                            ? now + TERMINAL_WAIT_MS
+                            : state->started_ms + INPUT_WAIT_MS;
+
+        until = look < until ? look : until;
+    }
     if (until == UINT64_MAX)
         return -1;
     return until > now ? (int)(until - now) : 0;
@@ -277,7 +360,8 @@ static bool turn(struct run_state *state, bool *ended)
         take_control(state);
     if (fds[WATCH_CHILD].revents)
         *ended = waitpid(state->pid, &state->child->wait_status, 0) > 0;
-    if (now_ms() >= state->started_ms + INPUT_WAIT_MS)
+    if (state->child->terminal ? is_raw(state->input)
+                               : now_ms() >= state->started_ms + INPUT_WAIT_MS)
         state->input_started = true;
     if (!*ended && !state->killed && state->deadline_ms &&
         now_ms() >= state->deadline_ms)

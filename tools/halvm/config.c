@@ -6,28 +6,34 @@
 #include "halvm.h"
 
 const struct option_row config_options[] = {
-    {"for", 0, VALUE_REQUIRED, "PLATFORM", "qemu or linux", "qemu linux",
-     false},
+    {"for", 0, VALUE_REQUIRED, "PLATFORM",
+     "qemu, linux, xl, libvirt or firecracker",
+     "qemu linux xl libvirt firecracker", false},
     {"help", 'h', VALUE_NONE, NULL, "this text", NULL, false},
     {0},
 };
 
-static int no_platform(const char *platform)
-{
-    static const char *const later[] = {"xl", "libvirt", "firecracker",
-                                        "systemd", "ec2"};
+static const struct platform {
+    const char *name;
+    enum run_on on;
+    int (*print)(struct run *run);
+} platforms[] = {
+    {"qemu", ON_QEMU, qemu_run},
+    {"linux", ON_LINUX, linux_run},
+    {"xl", ON_XEN, xen_print},
+    {"libvirt", ON_LIBVIRT, libvirt_print},
+    {"firecracker", ON_FIRECRACKER, firecracker_print},
+};
 
-    for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
-        if (strcmp(platform, later[i]) == 0) {
-            tool_error(words_format("no configuration for %s yet", platform),
-                       "this version writes QEMU's and Linux's",
-                       "halvm config --for qemu ./program");
-            return STATUS_HALVM;
-        }
-    tool_error(words_format("no platform %s", platform),
-               "--for takes qemu or linux",
+static const struct platform *find_platform(const char *name)
+{
+    for (size_t i = 0; i < sizeof(platforms) / sizeof(*platforms); i++)
+        if (strcmp(platforms[i].name, name) == 0)
+            return &platforms[i];
+    tool_error(words_format("no platform %s", name),
+               "--for takes qemu, linux, xl, libvirt or firecracker",
                "halvm config --for qemu ./program");
-    return STATUS_HALVM;
+    return NULL;
 }
 
 /* Takes --for out of argv, since the rest is run's. */
@@ -51,27 +57,28 @@ static const char *take_platform(int *argc, char **argv)
 
 int config_verb(int argc, char **argv)
 {
-    const char *platform = take_platform(&argc, argv);
+    const char *name = take_platform(&argc, argv);
+    const struct platform *platform;
     struct run run;
     int status;
 
     status = run_read(&run, argc, argv);
     if (status)
         return status < 0 ? 0 : status;
-    if (!platform) {
+    if (!name) {
         tool_error("no platform named", "config prints what one platform wants",
                    "halvm config --for qemu ./program");
         return STATUS_HALVM;
     }
-    if (strcmp(platform, "qemu") == 0)
-        run.on = ON_QEMU;
-    else if (strcmp(platform, "linux") == 0)
-        run.on = ON_LINUX;
+    platform = find_platform(name);
+    if (!platform)
+        return STATUS_HALVM;
+    /* libvirt has Xen, too. */
+    if (platform->on != ON_LIBVIRT || (run.on != ON_XEN && !run.type))
+        run.on = platform->on;
     else
-        return no_platform(platform);
+        run.on = ON_XEN;
     run.dry_run = true;
     status = run_check(&run);
-    if (status)
-        return status;
-    return run.on == ON_LINUX ? linux_run(&run) : qemu_run(&run);
+    return status ? status : platform->print(&run);
 }

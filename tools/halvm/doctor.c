@@ -94,7 +94,8 @@ static void print(const struct asked *asked, const struct finding *finding)
 
 int doctor_verb(int argc, char **argv)
 {
-    const char *why_not_kvm;
+    const char *why_not_kvm, *why_not_xen = NULL, *fix = NULL;
+    bool xen = xen_works(&why_not_xen, &fix);
     struct finding findings[] = {
         {"halvm", sysroot_version(), "libraries that programs are linked with",
          "(run make in HaLVM's source tree)", true},
@@ -109,6 +110,7 @@ int doctor_verb(int argc, char **argv)
         {"qemu", qemu_version(), "halvm run --on qemu", "qemu-system-x86",
          false},
         {"kvm", kvm_version(&why_not_kvm), "speed for QEMU", NULL, false},
+        {"xen", xen ? xen_version() : NULL, "halvm run --on xen", NULL, false},
         {"pasta", VERSION_OF("pasta", ".*pasta ([^ ]+).*"),
          "halvm run --on linux -p HOST:OTHER", "passt", false},
         {"addr2line", VERSION_OF("addr2line", ".* ([0-9.]+)$"),
@@ -137,6 +139,8 @@ int doctor_verb(int argc, char **argv)
 
         if (strcmp(finding->name, "kvm") == 0 && why_not_kvm)
             finding->use = words_format("QEMU emulates: %s", why_not_kvm);
+        if (strcmp(finding->name, "xen") == 0 && !xen)
+            finding->use = words_format("no domains here: %s", why_not_xen);
         print(&asked, finding);
         good = good && (finding->version || !finding->needed);
         if (!finding->version && finding->package && finding->package[0] != '(')

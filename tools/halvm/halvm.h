@@ -7,8 +7,12 @@
  *   parse.c         sizes, ports, volumes, variables (pure functions)
  *   image.c         what is in an ELF file
  *   command_line.c  the guest's command line, quoted
- *   run.c           halvm run: what is asked, checks, the result
+ *   run.c           halvm run: what is asked, the result
+ *   check.c         what is checked before anything starts
  *   qemu.c          QEMU's command line
+ *   xen.c           Xen: xl's configuration, and a run by xl
+ *   libvirt.c       libvirt's XML
+ *   firecracker.c   Firecracker's JSON
  *   kvm.c           whether KVM works here
  *   initrd.c        folders into a tar archive in memory
  *   linux.c         running the file as a Linux process
@@ -95,12 +99,20 @@ bool parse_volume(const char *text, struct volume *volume);
 bool parse_disk(const char *text, struct disk *disk);
 /* A name that may stand before the = of a variable. */
 bool parse_is_variable(const char *text);
+/* A network interface as Linux names one: at most 15 bytes. */
+bool parse_is_interface(const char *text);
+/* A machine's name, which no tool takes for a number, an option or a path. */
+bool parse_is_name(const char *text);
 /* Seconds, with an optional s, m or h: in milliseconds. */
 bool parse_duration(const char *text, uint64_t *ms);
 /* text as a shell word. */
 char *parse_shell_quote(const char *text);
 /* text as a JSON string, quotes included. */
 char *parse_json_quote(const char *text);
+/* text as a string of xl's configuration, quotes included. */
+char *parse_xl_quote(const char *text);
+/* text between XML's tags or quotes; NULL: it has bytes that XML cannot. */
+char *parse_xml_quote(const char *text);
 /* 67108864 as "64 MiB", 1703936 as "1664 KiB". */
 char *parse_size_text(uint64_t size);
 
@@ -111,7 +123,7 @@ struct image {
     uint64_t file_size;
     uint64_t text, data, bss; /* bytes in loaded segments */
     uint64_t start, end;      /* addresses */
-    uint64_t entry, pvh_entry;
+    uint64_t entry, pvh_entry, xen_virt_base;
     bool is_elf, is_static, is_executable;
     bool pvh, multiboot2, xen_pv;
     bool linux_runs;
@@ -124,6 +136,8 @@ int image_read(struct image *image, const char *path);
 uint64_t image_memory_min(const struct image *image);
 /* A memory size that a run may be tried with, rounded up to whole MiB. */
 uint64_t image_memory_advised(const struct image *image);
+/* path from the root folder on; there need be no such file. */
+char *path_absolute(const char *path);
 
 /* -- symbols.c -- */
 
@@ -132,8 +146,16 @@ void symbols_say(const char *path, const uint64_t *addresses, size_t count);
 
 /* -- run.c, what is asked of it -- */
 
-enum run_on { ON_DEFAULT, ON_QEMU, ON_LINUX };
-enum run_net { NET_USER, NET_TAP, NET_NONE };
+/* The last two are only written about: halvm config. */
+enum run_on {
+    ON_DEFAULT,
+    ON_QEMU,
+    ON_LINUX,
+    ON_XEN,
+    ON_LIBVIRT,
+    ON_FIRECRACKER
+};
+enum run_net { NET_DEFAULT, NET_USER, NET_TAP, NET_BRIDGE, NET_NONE };
 
 struct run {
     enum run_on on;
@@ -144,12 +166,13 @@ struct run {
     struct disk *disks;
     size_t disk_count;
     struct words environment;
-    uint64_t memory;
+    uint64_t memory, memory_max; /* of the second: 0 is the same */
     bool memory_given;
     enum run_net net;
-    char *tap;
-    const char *ip, *gateway, *dns;
+    char *interface; /* the tap or bridge; NULL: xl's own choice */
+    const char *name, *ip, *gateway, *dns;
     const char *machine, *cpu, *accel, *tty, *log;
+    const char *type;  /* of Xen guest: pv or pvh */
     unsigned gdb_port; /* 0: no gdb */
     int log_fd;        /* console copy; -1: none */
     bool trace, dry_run, json, quiet;
@@ -163,11 +186,16 @@ extern const struct option_row run_options[];
 /* Reads "[options] ELF [args]"; 0, or an exit status after an error message.
  * *done is set if there is nothing left to do (--help). */
 int run_read(struct run *run, int argc, char **argv);
-/* Checks that the file is there and can be run; 0 or an exit status. */
-int run_check(struct run *run);
+/* A name for the machine: what --name says, or the file's. */
+char *run_name(const struct run *run);
 /* One line on standard error, unless -q. */
 void run_say(const struct run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* -- check.c -- */
+
+/* Checks that the file is there and can be run; 0 or an exit status. */
+int run_check(struct run *run);
 
 /* -- command_line.c -- */
 
@@ -192,12 +220,36 @@ bool qemu_is_installed(void);
 char *qemu_version(void);
 int qemu_run(struct run *run);
 
+/* -- xen.c -- */
+
+#define XEN_DISKS_MAX 26 /* xvda to xvdz */
+
+/* Whether this is a dom0 in which xl works; if not, why, and what helps. */
+bool xen_works(const char **why, const char **fix);
+/* "4.17.3", or NULL. */
+char *xen_version(void);
+/* Memory in MiB as xl wants it, rounded up. */
+unsigned long long xen_mib(uint64_t size);
+/* The guest's command line, or NULL after an error message: PV guests have
+ * less room. */
+char *xen_command_line(const struct run *run);
+int xen_run(struct run *run);
+/* Prints the configuration for a domain that stays (halvm config). */
+int xen_print(struct run *run);
+
+/* -- libvirt.c, firecracker.c: the same for theirs -- */
+
+int libvirt_print(struct run *run);
+int firecracker_print(struct run *run);
+
 /* -- initrd.c -- */
 
 /* A ustar archive of all volumes in a memory file; its descriptor, or -1
  * after an error message. */
 int initrd_make(const struct run *run);
-/* The shell command that makes the same archive. */
+/* The same, into a new file; false after an error message. */
+bool initrd_write(const struct run *run, const char *path);
+/* The shell commands that make the same archive. */
 char *initrd_shell(const struct run *run, const char *path);
 
 /* -- linux.c -- */
@@ -233,7 +285,9 @@ struct child {
     bool (*before)(void *context); /* in the new process, before exec */
     void *context;
     struct console *console; /* NULL: the child has our own descriptors */
+    bool terminal;           /* its console is a terminal, not two pipes */
     int control;             /* QMP socket, or -1: a stop is SIGTERM */
+    char **stop, **destroy;  /* commands in place of both, and of SIGKILL */
     uint64_t timeout_ms;     /* 0: none */
     bool quiet;
     /* results */

@@ -12,6 +12,7 @@
 #include "halvm.h"
 
 #define NOTE_XEN_ENTRY    1  /* XEN_ELFNOTE_ENTRY */
+#define NOTE_XEN_BASE     3  /* XEN_ELFNOTE_VIRT_BASE */
 #define NOTE_XEN_PHYS32   18 /* XEN_ELFNOTE_PHYS32_ENTRY: PVH */
 #define MULTIBOOT2_MAGIC  0xe85250d6u
 #define MULTIBOOT2_SEARCH 32768 /* bytes: the header must begin in these */
@@ -36,6 +37,9 @@ static void read_notes(struct image *image, Elf *elf, const GElf_Phdr *header)
                 memcpy(&image->pvh_entry, bytes + desc,
                        note.n_descsz < 8 ? note.n_descsz : 8);
             }
+            if (note.n_type == NOTE_XEN_BASE)
+                memcpy(&image->xen_virt_base, bytes + desc,
+                       note.n_descsz < 8 ? note.n_descsz : 8);
             image->xen_pv = image->xen_pv || note.n_type == NOTE_XEN_ENTRY;
         }
         offset = next;
@@ -180,6 +184,16 @@ int image_read(struct image *image, const char *path)
                "it is not an ELF file of that machine",
                "build it with halvm-cc or halvm-ghc");
     return STATUS_NOT_OURS;
+}
+
+char *path_absolute(const char *path)
+{
+    char *real = realpath(path, NULL), *here;
+
+    if (real || path[0] == '/')
+        return real ? real : words_copy(path, strlen(path));
+    here = getcwd(NULL, 0);
+    return words_format("%s/%s", here ? here : "", path);
 }
 
 uint64_t image_memory_min(const struct image *image)

@@ -2,8 +2,8 @@
 /*
  * The volumes of a run as one ustar archive, which the guest reads in place.
  * tar(1) makes it (it is on every machine): sorted, owned by root, the paths
- * as the guest shall see them, into a memory file that QEMU opens by
- * /proc/self/fd, so that nothing is left behind. Called by qemu.c.
+ * as the guest shall see them. QEMU gets a memory file, which it opens by
+ * /proc/self/fd, so that nothing is left behind. Called by qemu.c and xen.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -79,16 +79,8 @@ static bool run_tar(const struct words *command)
     return status == 0;
 }
 
-int initrd_make(const struct run *run)
+bool initrd_write(const struct run *run, const char *path)
 {
-    int fd = memfd_create("halvm-initrd", 0);
-    char *path = words_format("/proc/self/fd/%d", fd);
-
-    if (fd < 0) {
-        tool_error("no memory for the files of -v", strerror(errno),
-                   "free some memory");
-        return -1;
-    }
     for (size_t i = 0; i < run->volume_count; i++) {
         struct words command = {0};
 
@@ -100,10 +92,24 @@ int initrd_make(const struct run *run)
             "tar failed (its words are above; ustar takes paths of at most "
             "255 bytes)",
             "make the files readable, the names shorter");
-        close(fd);
+        return false;
+    }
+    return true;
+}
+
+int initrd_make(const struct run *run)
+{
+    int fd = memfd_create("halvm-initrd", 0);
+
+    if (fd < 0) {
+        tool_error("no memory for the files of -v", strerror(errno),
+                   "free some memory");
         return -1;
     }
-    return fd;
+    if (initrd_write(run, words_format("/proc/self/fd/%d", fd)))
+        return fd;
+    close(fd);
+    return -1;
 }
 
 char *initrd_shell(const struct run *run, const char *path)

@@ -51,7 +51,10 @@ static void print_boot(const struct image *image)
     if (image->pvh)
         printf(" (entry 0x%llx)", (unsigned long long)image->pvh_entry);
     printf("\nGRUB (multiboot2)  %s\n", yes(image->multiboot2));
-    printf("Xen PV             %s\n", yes(image->xen_pv));
+    printf("Xen PV             %s", yes(image->xen_pv));
+    if (image->xen_pv)
+        printf(" (VIRT_BASE 0x%llx)", (unsigned long long)image->xen_virt_base);
+    putchar('\n');
 }
 
 static void print_libs(const struct image *image)
@@ -86,7 +89,8 @@ static void print_json(const struct image *image)
         "{\"path\":%s,\"file\":%llu,\"text\":%llu,\"data\":%llu,"
         "\"bss\":%llu,\"start\":%llu,\"end\":%llu,\"memory_min\":%llu,"
         "\"memory_advised\":%llu,\"linux\":%s,\"pvh\":%s,"
-        "\"multiboot2\":%s,\"xen_pv\":%s,\"static\":%s,\"symbols\":%s,"
+        "\"multiboot2\":%s,\"xen_pv\":%s,\"xen_virt_base\":%llu,"
+        "\"static\":%s,\"symbols\":%s,"
         "\"haskell\":%s,\"threaded\":%s,\"network\":%s,\"codegen\":%s}\n",
         parse_json_quote(image->path), (unsigned long long)image->file_size,
         (unsigned long long)image->text, (unsigned long long)image->data,
@@ -96,6 +100,7 @@ static void print_json(const struct image *image)
         (unsigned long long)image_memory_advised(image),
         image->linux_runs ? "true" : "false", image->pvh ? "true" : "false",
         image->multiboot2 ? "true" : "false", image->xen_pv ? "true" : "false",
+        (unsigned long long)image->xen_virt_base,
         image->is_static ? "true" : "false", image->symbols ? "true" : "false",
         image->haskell ? "true" : "false", image->threaded ? "true" : "false",
         image->network ? "true" : "false", image->codegen ? "true" : "false");

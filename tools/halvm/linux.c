@@ -287,7 +287,7 @@ int linux_run(struct run *run)
         return print_only(run, &command);
     run_say(run, "linux process%s%s; ^C stops",
             run->memory_given ? ", memory not limited" : "",
-            run->net == NET_USER ? ", this machine's network" : "");
+            run->net != NET_NONE ? ", this machine's network" : "");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     child = (struct child){
         .vector = command.items,

@@ -8,7 +8,7 @@ const char *tool_name = "halvm";
 
 const struct verb verbs[] = {
     {"run", "[OPTION]... ELF [ARGUMENT]...",
-     "run a program as a unikernel in QEMU, or as a Linux process", run_options,
+     "run a program as a unikernel (QEMU, Xen) or a Linux process", run_options,
      run_verb,
      "Words after ELF belong to the program. Exit status: the program's own, "
      "or\n124 timeout, 125 halvm failed, 126 no unikernel, 127 not found, 134 "

@@ -171,6 +171,30 @@ bool parse_is_variable(const char *text)
     return *text == '=' || *text == 0;
 }
 
+bool parse_is_interface(const char *text)
+{
+    size_t length = strlen(text);
+
+    if (length == 0 || length >= 16 || strcmp(text, ".") == 0 ||
+        strcmp(text, "..") == 0)
+        return false;
+    while (isalnum((unsigned char)*text) || (*text && strchr("_.-", *text)))
+        text++;
+    return *text == 0;
+}
+
+bool parse_is_name(const char *text)
+{
+    size_t length = strlen(text);
+
+    if (!isalnum((unsigned char)*text) || length > 64 ||
+        strspn(text, "0123456789") == length)
+        return false;
+    while (isalnum((unsigned char)*text) || (*text && strchr("_.+-", *text)))
+        text++;
+    return *text == 0;
+}
+
 bool parse_duration(const char *text, uint64_t *ms)
 {
     size_t digits = strspn(text, "0123456789"), fraction = 0;
@@ -238,6 +262,43 @@ char *parse_json_quote(const char *text)
         }
     }
     *to++ = '"';
+    *to = 0;
+    return quoted;
+}
+
+char *parse_xl_quote(const char *text)
+{
+    char *quoted = words_memory(NULL, 2 * strlen(text) + 3), *to = quoted;
+
+    *to++ = '"';
+    for (; *text; text++) {
+        char escape = *text == '\n' ? 'n' : *text == '\r' ? 'r' : *text;
+
+        if (escape != *text || *text == '"' || *text == '\\')
+            *to++ = '\\';
+        *to++ = escape;
+    }
+    *to++ = '"';
+    *to = 0;
+    return quoted;
+}
+
+char *parse_xml_quote(const char *text)
+{
+    char *quoted = words_memory(NULL, 6 * strlen(text) + 1), *to = quoted;
+
+    for (; *text; text++) {
+        unsigned char byte = (unsigned char)*text;
+
+        if (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') {
+            free(quoted);
+            return NULL;
+        }
+        if (byte < 0x20 || strchr("&<>'\"", byte))
+            to += sprintf(to, "&#%u;", byte);
+        else
+            *to++ = *text;
+    }
     *to = 0;
     return quoted;
 }

@@ -73,6 +73,10 @@ static void add_machine(const struct run *run, struct words *command)
 {
     bool kvm = strcmp(run->accel, "kvm") == 0;
 
+    if (run->name) {
+        words_add(command, "-name");
+        words_add(command, run->name);
+    }
     words_add(command, "-M");
     words_add(command, run->machine);
     words_add(command, "-accel");
@@ -107,7 +111,9 @@ static void add_net(const struct run *run, struct words *command)
     words_add(command, "-netdev");
     if (run->net == NET_TAP) {
         words_addf(command, "tap,id=net0,ifname=%s,script=no,downscript=no",
-                   run->tap);
+                   run->interface);
+    } else if (run->net == NET_BRIDGE) {
+        words_addf(command, "bridge,id=net0,br=%s", run->interface);
     } else {
         net = words_format("user,id=net0");
         for (size_t i = 0; i < run->port_count; i++) {
@@ -196,9 +202,9 @@ static void say_what(const struct run *run)
         "qemu %s (%s%s%s), %s%s, %s", run->machine, run->accel,
         run->why_not_kvm ? ": " : "", run->why_not_kvm ? run->why_not_kvm : "",
         parse_size_text(run->memory), run->memory_given ? "" : " by default",
-        run->net == NET_NONE  ? "no network"
-        : run->net == NET_TAP ? run->tap
-                              : "user network");
+        run->net == NET_NONE   ? "no network"
+        : run->net == NET_USER ? "user network"
+                               : run->interface);
 
     for (size_t i = 0; i < run->port_count; i++)
         text = words_format("%s, %s:%u%s -> %u", text, run->ports[i].address,

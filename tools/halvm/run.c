@@ -1,31 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * halvm run: reads what is asked, checks it before anything starts, chooses
- * where it runs, and turns the end into an exit status. The options are
- * docker's where docker has them. config.c reads the same options.
+ * halvm run: reads what is asked, chooses where it runs, and turns the end into
+ * an exit status. The options are docker's where docker has them. config.c
+ * reads the same options.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "halvm.h"
 
-#define MEMORY_DEFAULT (64 * MIB)
-#define GDB_PORT       1234
-#define ENV_LINE_MAX   65536
+#define MEMORY_DEFAULT    (64 * MIB)
+#define GDB_PORT          1234
+#define RUN_NAME_FILE_MAX 48 /* bytes of the file's name */
 
 extern char **environ;
 
 const struct option_row run_options[] = {
     {"on", 0, VALUE_REQUIRED, "WHERE",
-     "linux or qemu (default: qemu if it is "
-     "installed)",
-     "linux qemu", true},
+     "linux, qemu or xen (default: qemu if it "
+     "is installed)",
+     "linux qemu xen", true},
+    {"type", 0, VALUE_REQUIRED, "KIND", "of Xen guest: pv (default) or pvh",
+     "pv pvh", false},
+    {"name", 0, VALUE_REQUIRED, "NAME",
+     "of the machine (default: the file's name)", NULL, false},
     {"publish", 'p', VALUE_REQUIRED, "[IP:]HOST:GUEST[/udp]",
      "forward a port of this machine (IP: 127.0.0.1)", NULL, false},
     {"volume", 'v', VALUE_REQUIRED, "DIR:/PATH[:ro]",
@@ -38,9 +37,12 @@ const struct option_row run_options[] = {
      "FILE", false},
     {"memory", 'm', VALUE_REQUIRED, "SIZE",
      "memory of the machine: 64M, 1G (default 64M)", NULL, true},
+    {"memory-max", 0, VALUE_REQUIRED, "SIZE",
+     "Xen: how far xl mem-set may go (default: as -m)", NULL, false},
     {"cpus", 0, VALUE_REQUIRED, "N", "processors (1)", "1", true},
-    {"net", 0, VALUE_REQUIRED, "KIND", "user (default), tap:NAME or none",
-     "user tap: none", true},
+    {"net", 0, VALUE_REQUIRED, "KIND",
+     "user (default), tap:NAME, bridge:NAME or none", "user tap: bridge: none",
+     true},
     {"ip", 0, VALUE_REQUIRED, "A.B.C.D/M",
      "the guest's address (default: "
      "DHCP)",
@@ -150,20 +152,18 @@ static bool read_variables(struct run *run, const char *path)
 static bool take_on(struct run *run, const struct option_row *row,
                     const char *value)
 {
-    static const char *const later[] = {"firecracker", "xen", "posix"};
-
     if (strcmp(value, "qemu") == 0)
         run->on = ON_QEMU;
     else if (strcmp(value, "linux") == 0)
         run->on = ON_LINUX;
-    else {
-        for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
-            if (strcmp(value, later[i]) == 0) {
-                tool_error(words_format("cannot run on %s", value),
-                           "this version runs programs on linux and qemu",
-                           "halvm run --on qemu ...");
-                return false;
-            }
+    else if (strcmp(value, "xen") == 0)
+        run->on = ON_XEN;
+    else if (strcmp(value, "firecracker") == 0) {
+        tool_error("cannot run on firecracker",
+                   "this version only writes its configuration",
+                   "halvm config --for firecracker ...");
+        return false;
+    } else {
         return malformed(row, value, "qemu");
     }
     return true;
@@ -172,11 +172,19 @@ static bool take_on(struct run *run, const struct option_row *row,
 static bool take_net(struct run *run, const struct option_row *row,
                      const char *value)
 {
+    const char *colon = strchr(value, ':');
+
     run->net = NET_USER;
+    if (colon && parse_is_interface(colon + 1))
+        run->interface = words_copy(colon + 1, strlen(colon + 1));
+    else if (colon)
+        return malformed(row, value, "tap:tap0");
     if (strcmp(value, "none") == 0)
         run->net = NET_NONE;
-    else if (words_begins(value, "tap:") && value[4] && !strchr(value, ','))
-        run->net = NET_TAP, run->tap = words_copy(value + 4, strlen(value) - 4);
+    else if (words_begins(value, "tap:"))
+        run->net = NET_TAP;
+    else if (words_begins(value, "bridge:"))
+        run->net = NET_BRIDGE;
     else if (strcmp(value, "user") != 0)
         return malformed(row, value, "user");
     return true;
@@ -243,13 +251,21 @@ static bool take_cpus(const char *value)
     return false;
 }
 
-static bool take_memory(struct run *run, const struct option_row *row,
-                        const char *value)
+static bool take_memory(const struct option_row *row, const char *value,
+                        uint64_t *memory)
 {
-    run->memory_given = true;
-    if (!parse_size(value, &run->memory) || run->memory < 1024)
+    if (!parse_size(value, memory) || *memory < 1024)
         return malformed(row, value, "64M");
-    run->memory = run->memory / 1024 * 1024;
+    *memory = *memory / 1024 * 1024;
+    return true;
+}
+
+static bool take_name(struct run *run, const struct option_row *row,
+                      const char *value)
+{
+    if (!parse_is_name(value))
+        return malformed(row, value, "web-1");
+    run->name = words_copy(value, strlen(value));
     return true;
 }
 
@@ -281,7 +297,14 @@ static bool take_valued(struct run *run, const struct option_row *row,
         return parse_duration(value, &run->timeout_ms) ||
                malformed(row, value, "10s");
     if (strcmp(name, "memory") == 0)
-        return take_memory(run, row, value);
+        return take_memory(row, value, &run->memory) &&
+               (run->memory_given = true);
+    if (strcmp(name, "memory-max") == 0)
+        return take_memory(row, value, &run->memory_max);
+    if (strcmp(name, "name") == 0)
+        return take_name(run, row, value);
+    if (strcmp(name, "type") == 0)
+        return take_choice(row, value, &run->type);
     if (strcmp(name, "on") == 0)
         return take_on(run, row, value);
     if (strcmp(name, "net") == 0)
@@ -334,8 +357,7 @@ int run_read(struct run *run, int argc, char **argv)
     struct reading reading = {run, false};
     int at;
 
-    *run = (struct run){
-        .memory = MEMORY_DEFAULT, .machine = "microvm", .log_fd = -1};
+    *run = (struct run){.memory = MEMORY_DEFAULT, .log_fd = -1};
     at = options_parse(run_options, argc, argv, take_option, &reading);
     if (at < 0)
         return STATUS_HALVM;
@@ -355,162 +377,21 @@ int run_read(struct run *run, int argc, char **argv)
     return 0;
 }
 
-/* -- checks -- */
-
-static bool check_volumes(const struct run *run)
+char *run_name(const struct run *run)
 {
-    struct stat status;
+    const char *slash = strrchr(run->image.path, '/');
+    const char *file = slash ? slash + 1 : run->image.path;
+    char *name;
 
-    for (size_t i = 0; i < run->volume_count; i++) {
-        const struct volume *volume = &run->volumes[i];
-
-        if (stat(volume->from, &status)) {
-            tool_error(words_format("cannot read %s", volume->from),
-                       strerror(errno), "-v names a folder or file here first");
-            return false;
-        }
-        if (!S_ISDIR(status.st_mode) && volume->to[1] == 0) {
-            tool_error(words_format("%s cannot be /", volume->from),
-                       "it is a file, and / is a folder",
-                       words_format("-v %s:/%s", volume->from, volume->from));
-            return false;
-        }
-    }
-    for (size_t i = 0; i < run->disk_count; i++)
-        if (access(run->disks[i].path,
-                   run->disks[i].read_only ? R_OK : R_OK | W_OK)) {
-            tool_error(
-                words_format("cannot use the disk %s", run->disks[i].path),
-                strerror(errno),
-                words_format("truncate -s 64M %s, or --disk %s:ro",
-                             run->disks[i].path, run->disks[i].path));
-            return false;
-        }
-    return true;
-}
-
-/* Binds and lets go; a port of 0 becomes a free one. 0 or an errno. */
-static int try_port(struct port *port)
-{
-    struct sockaddr_in6 ip6 = {.sin6_family = AF_INET6};
-    struct sockaddr_in ip4 = {.sin_family = AF_INET};
-    struct sockaddr *address = (void *)&ip4;
-    socklen_t size = sizeof(ip4);
-    int type = port->udp ? SOCK_DGRAM : SOCK_STREAM, one = 1, error = 0, fd;
-
-    ip4.sin_port = ip6.sin6_port = htons((uint16_t)port->host);
-    if (inet_pton(AF_INET, port->address, &ip4.sin_addr) != 1) {
-        inet_pton(AF_INET6, port->address, &ip6.sin6_addr);
-        address = (void *)&ip6;
-        size = sizeof(ip6);
-    }
-    fd = socket(address->sa_family, type | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return errno;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (bind(fd, address, size) || (!port->udp && listen(fd, 1)))
-        error = errno;
-    getsockname(fd, address, &size);
-    if (!error && port->host == 0)
-        port->host =
-            ntohs(address == (void *)&ip4 ? ip4.sin_port : ip6.sin6_port);
-    close(fd);
-    return error;
-}
-
-static bool check_ports(struct run *run)
-{
-    for (size_t i = 0; i < run->port_count; i++) {
-        struct port *port = &run->ports[i];
-        int error = run->dry_run ? 0 : try_port(port);
-
-        if (error == 0)
-            continue;
-        tool_error(
-            words_format("cannot listen on %s:%u", port->address, port->host),
-            strerror(error),
-            error == EADDRINUSE
-                ? words_format("ss -l%snp 'sport = :%u' shows who has it, or "
-                               "-p %u:%u",
-                               port->udp ? "u" : "t", port->host,
-                               (port->host + 10000) % 65536, port->guest)
-            : error == EACCES ? words_format("-p %u:%u (ports below 1024 are "
-                                             "root's)",
-                                             port->host + 8000, port->guest)
-                              : "ip address shows this machine's addresses");
-        return false;
-    }
-    return true;
-}
-
-static bool check_memory(const struct run *run)
-{
-    uint64_t least = image_memory_min(&run->image);
-
-    if (run->memory >= least)
-        return true;
-    tool_error(
-        words_format("%s cannot start in %s", run->image.path,
-                     parse_size_text(run->memory)),
-        words_format("the image ends at %s, and the first 640 KiB are "
-                     "the machine's (halvm inspect --memory %s)",
-                     parse_size_text((least + 1023) / 1024 * 1024),
-                     run->image.path),
-        words_format(
-            "halvm run -m %lluM %s",
-            (unsigned long long)(image_memory_advised(&run->image) / MIB),
-            run->image.path));
-    return false;
-}
-
-/* For QEMU: the file, the accelerator, the memory. */
-static int check_qemu(struct run *run)
-{
-    if (!run->image.pvh) {
-        tool_error(words_format("%s is not a unikernel", run->image.path),
-                   "it has no PVH note, by which a hypervisor starts it",
-                   "build it with halvm-cc or halvm-ghc, or run it --on linux");
-        return STATUS_NOT_OURS;
-    }
-    if (!check_memory(run))
-        return STATUS_HALVM;
-    if (!run->accel) {
-        run->why_not_kvm = kvm_why_not();
-        run->accel = run->why_not_kvm ? "tcg" : "kvm";
-    } else if (strcmp(run->accel, "kvm") == 0 &&
-               (run->why_not_kvm = kvm_why_not())) {
-        tool_error("KVM does not work here", run->why_not_kvm, "--accel tcg");
-        return STATUS_HALVM;
-    }
-    return 0;
-}
-
-int run_check(struct run *run)
-{
-    int status = image_read(&run->image, run->image.path);
-
-    if (status)
-        return status;
-    if (run->log) {
-        run->log_fd =
-            open(run->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-        if (run->log_fd < 0) {
-            tool_error(words_format("cannot write %s", run->log),
-                       strerror(errno),
-                       "--log names a file that you may write");
-            return STATUS_HALVM;
-        }
-    }
-    if (run->port_count && run->net != NET_USER) {
-        tool_error("-p without the user network",
-                   "only the user network forwards ports; on a tap the guest "
-                   "has an address of its own",
-                   "leave out --net, or -p");
-        return STATUS_HALVM;
-    }
-    if (!check_volumes(run) || !check_ports(run))
-        return STATUS_HALVM;
-    return run->on == ON_LINUX ? 0 : check_qemu(run);
+    if (run->name)
+        return words_copy(run->name, strlen(run->name));
+    name = words_format("%.*s", RUN_NAME_FILE_MAX, file);
+    for (char *at = name; *at; at++)
+        if (!parse_is_name((char[]){'a', *at, 0}))
+            *at = '-';
+    if (!parse_is_name(name))
+        name = words_format("halvm-%s", name);
+    return name;
 }
 
 /* -- the end -- */
@@ -545,37 +426,58 @@ int run_result(const struct run *run, const struct child *child,
     return status;
 }
 
+/* Chooses where to run, if nobody did; false after an error message if it
+ * cannot run there. */
+static bool choose(struct run *run)
+{
+    bool chosen = run->on != ON_DEFAULT, installed;
+    const char *why, *fix;
+
+    if (run->on == ON_LINUX)
+        return true;
+    if (run->dry_run) {
+        run->on = chosen ? run->on : ON_QEMU;
+        return true;
+    }
+    if (run->on == ON_XEN) {
+        if (xen_works(&why, &fix))
+            return true;
+        tool_error("cannot start a Xen domain here", why, fix);
+        return false;
+    }
+    installed = qemu_is_installed();
+    if (!installed && chosen) {
+        tool_error("QEMU is not installed",
+                   words_format("%s does not run", qemu_program()),
+                   "apt-get install qemu-system-x86");
+        return false;
+    }
+    if (!installed)
+        run_say(run, "no QEMU here (apt-get install qemu-system-x86)");
+    run->on = installed ? ON_QEMU : ON_LINUX;
+    return true;
+}
+
 int run_verb(int argc, char **argv)
 {
     struct run run;
     int status = run_read(&run, argc, argv);
-    bool chosen;
 
     if (status)
         return status < 0 ? 0 : status;
-    chosen = run.on != ON_DEFAULT;
     /* QEMU takes the terminal's own echo away: whoever types sees it by the
-     * guest's, but does not want it in a file. */
+     * guest's, but does not want it in a file. xl does not touch ours. */
     if (run.tty == NULL && !run.dry_run && input_is_stream())
         run.tty = "off";
-    else if (run.tty == NULL && !run.dry_run && isatty(STDIN_FILENO) &&
-             isatty(STDOUT_FILENO))
+    else if (run.tty == NULL && !run.dry_run && run.on != ON_XEN &&
+             isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
         run.tty = "echo";
-    if (run.on != ON_LINUX && !run.dry_run) {
-        bool installed = qemu_is_installed();
-
-        if (!installed && chosen) {
-            tool_error("QEMU is not installed",
-                       words_format("%s does not run", qemu_program()),
-                       "apt-get install qemu-system-x86");
-            return STATUS_HALVM;
-        }
-        if (!installed)
-            run_say(&run, "no QEMU here (apt-get install qemu-system-x86)");
-        run.on = installed ? ON_QEMU : ON_LINUX;
-    }
+    if (!choose(&run))
+        return STATUS_HALVM;
     status = run_check(&run);
     if (status)
         return status;
+    if (run.on == ON_XEN)
+        return xen_run(&run);
     return run.on == ON_LINUX ? linux_run(&run) : qemu_run(&run);
 }

@@ -31,13 +31,17 @@ create()
 }
 
 # until_ok SECONDS COMMAND ...: tries ten times a second; 0 once it succeeds.
+now_s()
+{
+    read -r seconds _ </proc/uptime
+    echo "${seconds%.*}"
+}
 until_ok()
 {
-    tries=$(($1 * 10))
+    until_end=$(($(now_s) + $1))
     shift
     until "$@" >/dev/null 2>&1; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || return 1
+        [ "$(now_s)" -lt $until_end ] || return 1
         usleep 100000
     done
 }

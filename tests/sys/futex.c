@@ -23,7 +23,7 @@
 #define FUTEX_OP(op, arg, cmp, cmp_arg)                                        \
     ((long)(op) << 28 | (long)(cmp) << 24 | (long)(arg) << 12 | (cmp_arg))
 
-static uint32_t word, other;
+static uint32_t word, other, meanwhile;
 static int woken;
 
 static long futex(uint32_t *address, int operation, long value,
@@ -66,7 +66,16 @@ static void start(pthread_t *threads, int count, long bits)
     woken = 0;
     for (int i = 0; i < count; i++)
         CHECK_EQ(pthread_create(&threads[i], NULL, waiter, (void *)bits), 0);
-    check_sleep_ms(30); /* until they wait */
+    /* Until they wait: which are on the list can be moved, and back. */
+    for (int moved = 0; moved < count; sched_yield()) {
+        long now = futex(&word, FUTEX_REQUEUE | FUTEX_PRIVATE, 0,
+                         (void *)INT_MAX, &meanwhile, 0);
+        CHECK(now >= 0);
+        moved += (int)now;
+    }
+    CHECK_EQ(futex(&meanwhile, FUTEX_REQUEUE | FUTEX_PRIVATE, 0,
+                   (void *)INT_MAX, &word, 0),
+             count);
     CHECK_EQ(woken, 0);
 }
 

@@ -110,7 +110,7 @@ static void test_cpu_clock(void)
     check_sleep_ms(40);
     CHECK_EQ(calls, 0);
     long long start = check_now_ns();
-    while (calls == 0 && check_now_ns() - start < 1000 * MS)
+    while (calls == 0 && check_now_ns() - start < 10000 * MS)
         ;
     CHECK_EQ(calls, 1);
     CHECK_EQ(timer_delete(timer), 0);

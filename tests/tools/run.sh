@@ -9,14 +9,6 @@ args() {
     tr '\n' ' ' <qemu.args
 }
 
-STUB=exit STUB_STATUS=0
-run script -qec "$HALVM run -q ./guest" /dev/null
-has "a terminal echoes what is typed" "$(args)" 'halvm.tty=echo'
-run script -qec "$HALVM run -q --tty ./guest" /dev/null
-has "unless told" "$(args)" 'halvm.tty=on'
-run script -qec "$HALVM run -q ./guest >file" /dev/null
-hasnt "unless the output is elsewhere" "$(args)" 'halvm.tty'
-
 STUB=exit STUB_STATUS=37
 run "$HALVM" run ./guest 'a b' -p '' 'q"\'
 check "the program's status" $status -eq 37

@@ -465,13 +465,8 @@ int run_verb(int argc, char **argv)
 
     if (status)
         return status < 0 ? 0 : status;
-    /* QEMU takes the terminal's own echo away: whoever types sees it by the
-     * guest's, but does not want it in a file. xl does not touch ours. */
     if (run.tty == NULL && !run.dry_run && input_is_stream())
         run.tty = "off";
-    else if (run.tty == NULL && !run.dry_run && run.on != ON_XEN &&
-             isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-        run.tty = "echo";
     if (!choose(&run))
         return STATUS_HALVM;
     status = run_check(&run);

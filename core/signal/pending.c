@@ -10,6 +10,7 @@
  */
 #include "core/signal/pending.h"
 
+#include <limits.h>
 #include <poll.h>
 
 #include "core/mem/mem.h"
@@ -177,7 +178,10 @@ static bool merges(uint64_t pending, const struct list *queue, int signal,
             &container_of(node, struct signal_record, node)->info;
         if (other->si_signo == signal && other->si_code == SI_TIMER &&
             other->si_timerid == info->si_timerid) {
-            other->si_overrun += info->si_overrun + 1;
+            if (other->si_overrun < INT_MAX - info->si_overrun)
+                other->si_overrun += info->si_overrun + 1;
+            else
+                other->si_overrun = INT_MAX; /* DELAYTIMER_MAX */
             return true;
         }
     }
@@ -308,6 +312,8 @@ static int first_of(uint64_t set)
     return __builtin_ctzll(set) + 1;
 }
 
+void (*signal_timer_taken)(const siginfo_t *info);
+
 static int take(uint64_t *pending, struct list *queue, uint64_t set,
                 siginfo_t *info)
 {
@@ -338,6 +344,8 @@ static int take(uint64_t *pending, struct list *queue, uint64_t set,
         *info = found->info;
         list_remove(&found->node);
         record_put(found);
+        if (info->si_code == SI_TIMER && signal_timer_taken != NULL)
+            signal_timer_taken(info);
     }
     return signal;
 }

@@ -52,6 +52,10 @@ int signal_send_thread(struct thread *thread, int signal,
                        const siginfo_t *info);
 int signal_send(int signal, const siginfo_t *info);
 
+/* Told of every signal of a timer that somebody takes; NULL in a program that
+ * makes none. */
+extern void (*signal_timer_taken)(const siginfo_t *info);
+
 /* Whether thread_block(interruptible) of this thread must stop. */
 bool signal_interrupts(const struct thread *thread);
 /* Whether a pending SIGNAL_CANCEL must end the call of this thread. */

@@ -4,7 +4,8 @@
  *
  * musl makes SIGEV_THREAD from SIGEV_THREAD_ID and a thread of its own; GHC's
  * single-threaded runtime ticks by SIGEV_SIGNAL. A timer has at most one
- * signal on its way; expirations meanwhile are its overrun.
+ * signal on its way; expirations meanwhile are its overrun, which the signal
+ * itself counts (core/signal/pending.c).
  */
 #include <signal.h>
 
@@ -22,7 +23,7 @@ struct posix_timer {
     int signal;
     int tid; /* SIGEV_THREAD_ID */
     uint64_t value;
-    uint64_t overrun; /* since its last signal was sent */
+    int overrun; /* of the last signal that was taken (timer_getoverrun(2)) */
 };
 
 /* As the kernel has struct sigevent, as far as it is read. */
@@ -62,17 +63,21 @@ static void expired(struct clock_timer *clock_timer, uint64_t count)
     info.si_timerid = timer->id;
     info.si_overrun = (int)(count - 1 < OVERRUN_MAX ? count - 1 : OVERRUN_MAX);
     info.si_value.sival_ptr = (void *)(uintptr_t)timer->value;
-    int sent;
     if (timer->notify == SIGEV_THREAD_ID) {
         struct thread *thread = thread_find(timer->tid);
-        if (thread == NULL)
-            return;
-        sent = signal_send_thread(thread, timer->signal, &info);
+        if (thread != NULL)
+            signal_send_thread(thread, timer->signal, &info);
     } else {
-        sent = signal_send(timer->signal, &info);
+        signal_send(timer->signal, &info);
     }
-    /* Not sent: its last signal is still on the way. */
-    timer->overrun = sent == 0 ? count - 1 : timer->overrun + count;
+}
+
+static void taken(const siginfo_t *info)
+{
+    struct posix_timer *timer = find(info->si_timerid);
+
+    if (timer != NULL)
+        timer->overrun = info->si_overrun;
 }
 
 static int check_event(const struct event *event)
@@ -142,6 +147,7 @@ long core_timer_create(long a, long b, long c)
     next_id = (next_id + 1) & 0x7fffffff;
     timer->clock = clock_by_number(clock);
     clock_timer_init(&timer->timer, timer->clock, expired);
+    signal_timer_taken = taken;
     timer->id = id;
     timer->notify = event.notify;
     timer->signal = event.signal;
@@ -203,7 +209,7 @@ long core_timer_getoverrun(long a)
     const struct posix_timer *timer = find(a);
     if (timer == NULL)
         return -EINVAL;
-    return (long)(timer->overrun < OVERRUN_MAX ? timer->overrun : OVERRUN_MAX);
+    return timer->overrun;
 }
 
 long core_timer_delete(long a)

@@ -30,6 +30,10 @@ $GHC -v0 -O -threaded -rtsopts -iexamples/web -outputdir $work/obj \
     '-DGIT_HASH="test"' -o $program examples/web/Main.hs || exit 1
 
 case $ON in
+xen-*)
+    echo "tests/xen/t-web serves it to a network"
+    exit 77
+    ;;
 linux)
     PORT=$port $program -v examples/site >$work/log 2>&1 &
     ;;

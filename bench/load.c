@@ -6,7 +6,10 @@
  *     load FILE ADDRESS PORT http REQUESTS [PATH]
  *         as many requests, each after the answer to the one before, on one
  *         connection kept alive, after a tenth of them unmeasured. Prints the
- *         guest's instructions a request: mean, median, least.
+ *         image's instructions a request, mean, median, least; requests a
+ *         second; instructions a request of Xen and of the whole machine,
+ *         mean. (If bench/count.c was not told where the image is, then the
+ *         first three are the whole machine's.)
  *     load FILE ADDRESS PORT send|receive MIB
  *         bytes to or from bench/bulk.c in the guest. Prints the guest's
  *         instructions a KiB, and MiB/s.
@@ -26,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const volatile uint64_t *guest; /* instructions up to now */
+static const volatile uint64_t *guest; /* the counts, as in bench/count.c */
 
 static void die(const char *what)
 {
@@ -104,7 +107,8 @@ static void http(int fd, const char *host, int requests, const char *path)
     for (int i = 0; i < requests / 10; i++)
         request(fd, text);
     double start = seconds();
-    uint64_t first = *guest, before = first;
+    uint64_t first = *guest, before = first, xen = guest[1], all = guest[2];
+    uint64_t n = (uint64_t)requests;
     for (int i = 0; i < requests; i++) {
         request(fd, text);
         uint64_t now = *guest;
@@ -112,9 +116,11 @@ static void http(int fd, const char *host, int requests, const char *path)
         before = now;
     }
     double took = seconds() - start;
-    qsort(each, (size_t)requests, sizeof(*each), compare);
-    printf("%lu %lu %lu %.0f\n", (before - first) / (uint64_t)requests,
-           each[requests / 2], each[0], requests / took);
+    xen = guest[1] - xen;
+    all = guest[2] - all;
+    qsort(each, n, sizeof(*each), compare);
+    printf("%lu %lu %lu %.0f %lu %lu\n", (before - first) / n, each[n / 2],
+           each[0], requests / took, xen / n, all / n);
 }
 
 static void bulk(int fd, char way, uint64_t mib)

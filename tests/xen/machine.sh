@@ -2,8 +2,9 @@
 # The machine of tests/xen/domu: QEMU without KVM, Xen, and a Linux dom0. Saved
 # and restored machines must be the same in all that this file says.
 #
-# run_machine FOLDER FORWARDS OPTION ...: FOLDER has the three disks: in
-# and out are init's, scratch (/dev/vdc) the test's. The serial line is standard input and output.
+# run_machine FOLDER NETWORK OPTION ...: FOLDER has the three disks: in and out
+# are init's, scratch (/dev/vdc) the test's. NETWORK is QEMU's -netdev without
+# its id. The serial line is standard input and output.
 
 # Linux: no time for mitigations; a TSC that it need not distrust; a small
 # bounce buffer. Xen: what fast says, and 192 MiB for dom0.
@@ -18,11 +19,11 @@ swiotlb=512"
 run_machine()
 {
     folder=$1
-    forwards=$2
+    network=$2
     shift 2
     exec qemu-system-x86_64 -accel tcg -machine pc -cpu max,-smap -m 640 \
         -nodefaults -no-user-config -display none -vga none -no-reboot \
-        -serial stdio -netdev "user,id=net0,restrict=on$forwards" \
+        -serial stdio -netdev "$network,id=net0" \
         -device virtio-net-pci,netdev=net0,romfile= \
         -drive "if=none,id=in,format=raw,file=$folder/in" \
         -device virtio-blk-pci,drive=in \

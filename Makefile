@@ -285,6 +285,6 @@ check: all examples
 .PHONY: check-xen-full
 check-xen-full: all examples
 	tests/check base-xen sys-xen-pv sys-xen-pvh hs-xen-pv hs-xen-pvh \
-		xen-full
+		torture-xen-pv torture-xen-pvh xen-full
 
 -include bench/bench.mk

@@ -52,7 +52,9 @@
 #define LIMIT_NET_SHARE  4    /* the network may hold memory / this */
 
 /* -- Xen (drivers/xen) -- */
-#define LIMIT_XEN_EVENTS 64 /* event channels with a handler */
+#define LIMIT_XEN_EVENTS      64   /* event channels with a handler */
+#define LIMIT_XEN_EVENT_PAGES 4    /* each of 1,024 ports; one is the rule */
+#define LIMIT_XEN_EVENT_BURST 1024 /* events handled in one upcall */
 
 /* -- devices -- */
 #define LIMIT_BLOCK_DEVICES  16

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Event channels, as <xen/event_channel.h>: ports, their handlers, and the
- * dispatch that an upcall from Xen begins. The two-level bitmap of the shared
- * page is used; it has 4,096 ports, of which one guest's few devices need some
- * dozens.
+ * dispatch that an upcall from Xen begins. How Xen says which ports are pending
+ * is behind struct xen_event_abi: queues where it offers them, else bits.
  *
  * xen_event_dispatch() runs with upcalls held back; all else with the monitor
  * held, or at boot.
@@ -13,10 +12,7 @@
 #include <xen/sched.h>
 
 #include "base/hw/hw.h"
-#include "drivers/xen/guest.h"
-
-#define WORD_BITS 64u
-#define WORDS     64u
+#include "drivers/xen/event.h"
 
 struct slot {
     evtchn_port_t port;
@@ -28,6 +24,7 @@ struct slot {
 
 static struct slot slots[LIMIT_XEN_EVENTS];
 static unsigned slot_count; /* that were ever used */
+static const struct xen_event_abi *abi;
 
 static struct slot *slot_of(evtchn_port_t port)
 {
@@ -75,11 +72,12 @@ static void unmask(evtchn_port_t port)
 long xen_event_handle(evtchn_port_t port, void (*handler)(void *),
                       void *argument)
 {
+    long status = abi->prepare(port);
     struct slot *slot = NULL;
     unsigned i;
 
-    if (port >= WORDS * WORD_BITS)
-        return -ENOSPC;
+    if (status != 0)
+        return status;
     for (i = 0; i < LIMIT_XEN_EVENTS && slot == NULL; i++)
         if (!slots[i].used)
             slot = &slots[i];
@@ -107,6 +105,8 @@ void xen_event_close(evtchn_port_t port)
 
     if (slot != NULL)
         slot->used = false;
+    /* Whoever has the number next begins as if it were new. */
+    abi->mask(port);
     xen_event_op(EVTCHNOP_close, &op);
 }
 
@@ -134,7 +134,7 @@ void xen_event_wait(evtchn_port_t port, uint64_t deadline_ns)
         slot->fired = false;
 }
 
-static void port_dispatch(evtchn_port_t port)
+void xen_event_port(evtchn_port_t port)
 {
     struct slot *slot = slot_of(port);
 
@@ -144,38 +144,26 @@ static void port_dispatch(evtchn_port_t port)
     slot->handler(slot->argument);
 }
 
-static uint64_t exchange(volatile xen_ulong_t *word, uint64_t value)
+void xen_event_unmask_all(void)
 {
-    return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < slot_count; i++)
+        if (slots[i].used)
+            unmask(slots[i].port);
 }
 
 void xen_event_dispatch(void)
 {
-    volatile struct shared_info *shared = xen_shared;
-    volatile struct vcpu_info *vcpu = &shared->vcpu_info[0];
-    uint64_t words, bits, bit;
-
-    vcpu->evtchn_upcall_pending = 0;
-    words = exchange(&vcpu->evtchn_pending_sel, 0);
-    for (; words != 0; words &= words - 1) {
-        unsigned word = (unsigned)__builtin_ctzll(words);
-
-        bits = shared->evtchn_pending[word] & ~shared->evtchn_mask[word];
-        for (; bits != 0; bits &= bits - 1) {
-            bit = bits & -bits;
-            __atomic_and_fetch(&shared->evtchn_pending[word], ~bit,
-                               __ATOMIC_SEQ_CST);
-            port_dispatch(word * WORD_BITS + (unsigned)__builtin_ctzll(bits));
-        }
-    }
+    xen_shared->vcpu_info[0].evtchn_upcall_pending = 0;
+    abi->dispatch();
 }
 
 void xen_event_init(void)
 {
-    unsigned i;
-
-    for (i = 0; i < slot_count; i++)
+    for (unsigned i = 0; i < slot_count; i++)
         slots[i].used = false;
-    for (i = 0; i < WORDS; i++)
-        xen_shared->evtchn_mask[i] = UINT64_MAX;
+    abi = &xen_event_fifo;
+    if (!abi->begin()) {
+        abi = &xen_event_two_level;
+        abi->begin();
+    }
 }

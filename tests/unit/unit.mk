@@ -25,6 +25,8 @@ unit_random_test := $(wildcard core/random/*.c)
 unit_time_clock_test := $(wildcard core/time/*.c)
 unit_time_timer_test := $(wildcard core/time/*.c)
 unit_virtio_ring_test := drivers/virtio/ring.c
+unit_xen_event_test := drivers/xen/event.c drivers/xen/two_level.c \
+	drivers/xen/fifo.c
 unit_xen_grant_test := drivers/xen/grant.c
 unit_xen_store_test := drivers/xen/text.c
 unit_xen_store_test_included := drivers/xen/store.c
@@ -32,7 +34,7 @@ unit_xen_net_test := drivers/xen/text.c
 unit_xen_net_test_included := drivers/xen/bus.c drivers/xen/net.c
 unit_xen_blk_test := drivers/xen/text.c
 unit_xen_blk_test_included := drivers/xen/bus.c drivers/xen/blk.c
-XEN_TESTS := xen_grant_test xen_store_test xen_net_test xen_blk_test
+XEN_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/xen_*_test.c))
 $(foreach test,$(XEN_TESTS),$(eval unit_$(test)_flags := $(XEN_CFLAGS)))
 unit_tools_test := tools/halvm/parse.c tools/halvm/console.c \
 	tools/halvm/command_line.c tools/halvm-cc/response.c core/options.c

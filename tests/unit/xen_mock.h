@@ -25,7 +25,8 @@ static uint64_t mock_pages_free; /* what mem_stats says */
 static unsigned mock_log_lines;
 static uint32_t mock_ready;
 static uint64_t mock_now;
-static uint64_t mock_frame_high; /* of every frame's number */
+static uint64_t mock_frame_high;    /* of every frame's number */
+static const void *mock_frame_last; /* page that a number was asked for */
 
 static struct {
     bool open, arrived;
@@ -33,8 +34,6 @@ static struct {
     void *argument;
 } mock_ports[MOCK_PORTS];
 static unsigned mock_notified[MOCK_PORTS];
-static void (*mock_on_notify)(evtchn_port_t port);
-static void (*mock_on_wait)(evtchn_port_t port);
 
 bool xen_present = true, xen_pv = true, xen_dom0;
 
@@ -109,10 +108,16 @@ struct base hw_base = {.abort = mock_abort,
 
 uint64_t xen_frame_of(const void *page)
 {
+    mock_frame_last = page;
     return mock_frame_high | (uint32_t)((uint64_t)page >> 12);
 }
 
-/* -- event channels -- */
+/* -- event channels, but where MOCK_EVENTS_REAL says that event.c is there --
+ */
+
+#ifndef MOCK_EVENTS_REAL
+static void (*mock_on_notify)(evtchn_port_t port);
+static void (*mock_on_wait)(evtchn_port_t port);
 
 static inline void mock_event(evtchn_port_t port)
 {
@@ -162,6 +167,7 @@ void xen_event_wait(evtchn_port_t port, uint64_t deadline_ns)
         mock_now = deadline_ns;
     mock_ports[port].arrived = false;
 }
+#endif
 
 static inline void mock_end(void)
 {

@@ -17,7 +17,8 @@ for file in examples/site/*; do
     get "/${file##*/}" && cmp "$work/got" "$file" || exit 1
 done
 get /status.json && cat "$work/got" &&
-    python3 -m json.tool <"$work/got" >/dev/null || exit 1
+    python3 -m json.tool <"$work/got" >/dev/null &&
+    grep -q '"/dev/vda": "written by dom0"' "$work/got" || exit 1
 count=0
 while [ $count -lt 30 ]; do
     get / && cmp "$work/got" examples/site/index.html || exit 1

@@ -9,12 +9,13 @@
 . /lib/lib.sh
 
 dd if=/dev/zero of=/tmp/disk bs=1M count=4 2>/dev/null
+echo "written by dom0" | dd of=/tmp/disk conv=notrunc 2>/dev/null
 last=50
 for kind in pv pvh; do
     ip=10.0.2.$last
     create web.cfg "type=\"$kind\"" "name=\"$kind\"" \
         "vif=[\"mac=00:16:3e:00:00:$last,bridge=xenbr0\"]" \
-        "extra=\"halvm.ip=$ip/24 halvm.gw=10.0.2.2 -- -v /\""
+        "extra=\"halvm.ip=$ip/24 halvm.gw=10.0.2.2 -- -v / -d /dev/vda\""
     wait_console $kind "listening on port"
     say "$kind: listening"
     ping -c 3 -i 0.2 $ip >/out/ping-$kind.log || fail "$kind: no ping"

@@ -165,17 +165,11 @@ static void image_protect(void)
 {
     uint64_t at = XENPV_PHYSICAL_START, bits, end;
 
-    while (at < xenpv_start.mapped_end) {
-        bits = 0;
-        end = xenpv_start.mapped_end;
-        if (at < hw_info.image_end)
-            bits = hw_image_bits(at, &end);
-        for (; at < end; at += HW_PAGE)
-            if (at != (uint64_t)xen_shared_page)
-                xenpv_entry_queue(at,
-                                  bits != 0 ? xenpv_machine_of(at) | bits : 0);
+    for (; at < hw_info.image_end; at = end) {
+        bits = hw_image_bits(at, &end);
+        xenpv_image_map(at, end, bits);
     }
-    xenpv_queue_end();
+    xenpv_image_map(at, xenpv_start.mapped_end, 0);
 }
 
 void xenpv_direct_init(void)

@@ -242,19 +242,26 @@ void xenpv_page_publish(uint64_t address)
     flush();
 }
 
-void xenpv_entry_queue(uint64_t address, uint64_t value)
+void xenpv_image_map(uint64_t start, uint64_t end, uint64_t bits)
 {
-    uint64_t *entry, next, at = walk(address, 1, false, &entry, &next);
+    uint64_t *entry, next, at, piece;
 
-    if (at == 0)
-        return;
-    flush_wanted = true;
-    update_add(at, value);
-}
-
-void xenpv_queue_end(void)
-{
+    for (; start < end; start = next) {
+        piece = (start | (HW_LARGE - 1)) + 1;
+        next = piece < end ? piece : end;
+        /* What nothing is left of goes with its table. */
+        if (bits == 0 && start % HW_LARGE == 0) {
+            at = walk(start, 2, false, &entry, &piece);
+            xenpv_entry_write(at, 0);
+            continue;
+        }
+        at = walk(start, 1, false, &entry, &piece);
+        for (; start < next; start += HW_PAGE, at += sizeof(*entry))
+            if (start != (uint64_t)xen_shared_page)
+                update_add(at, bits != 0 ? xenpv_machine_of(start) | bits : 0);
+    }
     updates_send();
+    flush_wanted = true;
     flush();
 }
 

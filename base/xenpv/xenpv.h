@@ -85,10 +85,9 @@ void xenpv_range_publish(uint64_t start, uint64_t size);
 void xenpv_table_drop(uint64_t address, unsigned level);
 /* Writes one entry of the processor's tables, at a machine address. */
 void xenpv_entry_write(uint64_t machine, uint64_t value);
-/* The same for the first-level entry of an address that has a table, soon: at
- * the latest in xenpv_queue_end(), which makes the processor notice. */
-void xenpv_entry_queue(uint64_t address, uint64_t value);
-void xenpv_queue_end(void);
+/* At boot: gives the pages of [start, end), which are mapped at their physical
+ * addresses, these rights, or with 0 unmaps them. */
+void xenpv_image_map(uint64_t start, uint64_t end, uint64_t bits);
 /* Maps one page at an address whose table is there already. */
 void xenpv_address_map(uint64_t address, uint64_t entry);
 /* What an entry of a higher level has besides an address. */

@@ -130,6 +130,9 @@ CORE_CFLAGS := -std=c11 -O2 -g $(MAP) -nostdinc -isystem $(GCC_INCLUDE) \
 
 $(B)/obj/core/%.o $(B)/obj/gate/%.o $(B)/obj/arch/%.o $(B)/obj/base/%.o \
 $(B)/obj/drivers/%.o: CFLAGS_HERE = $(CORE_CFLAGS) $(WARN)
+# In a Xen PV guest parts of these run in kernel mode, where a page fault is
+# pushed onto the stack that they use (docs/decisions/0006-xenpv.md).
+$(B)/obj/base/%.o $(B)/obj/drivers/%.o: CFLAGS_HERE += -mno-red-zone
 
 # All is built for size, a C hello being little else, but for what runs often:
 # the clock, switches, and the way of data through files and sockets, most of

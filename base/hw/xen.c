@@ -68,7 +68,7 @@ void xen_hvm_init(void)
     arch_cpuid(0, 0, regs);
     xen_vmmcall = regs[1] == VENDOR_AMD || regs[1] == VENDOR_HYGON;
     if (xen_memory_op(XENMEM_add_to_physmap, &op) != 0)
-        return; /* some other hypervisor's idea of a joke */
+        return; /* it says that it is Xen, but knows no hypercalls */
     xen_present = true;
     xen_event_init();
 }

@@ -14,11 +14,16 @@
 #define WAIT_NS    1000000000u
 #define WAIT_TRIES 10000000u /* should the clock stand still */
 #define XEN_PIECE  512u      /* bytes of a hypercall */
+#define AHEAD_SIZE 16u
 
 static enum { CONSOLE_NONE = 0, CONSOLE_RING, CONSOLE_XEN } kind;
 static struct xencons_interface *ring;
 static evtchn_port_t port;
 static bool deaf; /* nobody took anything for WAIT_NS: do not wait again */
+/* Xen's own console does not say whether there is input, but by giving it:
+ * what an event found. Touched with upcalls held back. */
+static char ahead[AHEAD_SIZE];
+static size_t ahead_count;
 
 void xen_console_init(void *ring_page, evtchn_port_t ring_port)
 {
@@ -28,9 +33,28 @@ void xen_console_init(void *ring_page, evtchn_port_t ring_port)
     kind = ring != NULL ? CONSOLE_RING : CONSOLE_XEN;
 }
 
+static size_t xen_read(char *to, size_t size)
+{
+    long count = xen_hypercall(__HYPERVISOR_console_io, CONSOLEIO_read, size,
+                               (uint64_t)to, 0, 0);
+
+    return count > 0 ? (size_t)count : 0;
+}
+
+static bool input_there(void)
+{
+    if (kind == CONSOLE_RING)
+        return XEN_READ_ONCE(ring->in_prod) != XEN_READ_ONCE(ring->in_cons);
+    if (ahead_count == 0)
+        ahead_count = xen_read(ahead, sizeof(ahead));
+    return ahead_count > 0;
+}
+
+/* Also comes when the daemon has made room, and at first. */
 static void on_event(void *argument)
 {
-    hw_ready(BASE_READY_CONSOLE);
+    if (input_there())
+        hw_ready(BASE_READY_CONSOLE);
 }
 
 void xen_console_input_init(void)
@@ -69,7 +93,6 @@ static bool room_wait(void)
         }
         xen_sched_op(SCHEDOP_yield, NULL);
     }
-    deaf = false;
     return true;
 }
 
@@ -85,6 +108,7 @@ static void ring_write(const char *from, size_t size)
                 break;
             continue;
         }
+        deaf = false; /* the ring was full then: somebody took something */
         if (piece > sizeof(ring->out) - at)
             piece = (uint32_t)sizeof(ring->out) - at;
         if (piece > size)
@@ -150,16 +174,31 @@ static size_t ring_read(char *to, size_t size)
     return count;
 }
 
+static size_t ahead_read(char *to, size_t size)
+{
+    size_t count;
+
+    hw_interrupts_off();
+    count = ahead_count < size ? ahead_count : size;
+    memcpy(to, ahead, count);
+    ahead_count -= count;
+    memmove(ahead, ahead + count, ahead_count);
+    hw_interrupts_on();
+    return count;
+}
+
 size_t xen_console_read(void *data, size_t size)
 {
-    long count = 0;
+    size_t count;
 
     if (kind == CONSOLE_RING)
         return ring_read(data, size);
-    if (kind == CONSOLE_XEN && size > 0)
-        count = xen_hypercall(__HYPERVISOR_console_io, CONSOLEIO_read, size,
-                              (uint64_t)data, 0, 0);
-    if (count > 0 && (size_t)count == size)
+    if (kind == CONSOLE_NONE || size == 0)
+        return 0;
+    count = ahead_read(data, size);
+    if (count < size)
+        count += xen_read((char *)data + count, size - count);
+    if (count == size)
         hw_ready(BASE_READY_CONSOLE); /* there may be more */
-    return count > 0 ? (size_t)count : 0;
+    return count;
 }

@@ -72,8 +72,12 @@ static struct {
     volatile bool noted; /* by the event handler */
 } store;
 
+/* Events for another reason, such as room for requests, are waited for where
+ * that matters. */
 static void on_event(void *argument)
 {
+    if (XEN_READ_ONCE(store.ring->rsp_prod) == store.rsp_cons)
+        return;
     store.noted = true;
     hw_ready(BASE_READY_TIMER);
 }
@@ -302,10 +306,10 @@ static long begin(void)
             store.inbox = hw_pages_get(INBOX_PAGES);
         if (store.inbox == NULL)
             return -ENOMEM;
+        indices_take();
         if (xen_event_handle(store.port, on_event, NULL) != 0)
             return -EIO;
         store.health = STORE_GOOD;
-        indices_take();
         watches_again();
     }
     if (store.health == STORE_LOST)

@@ -25,6 +25,9 @@ unit_random_test := $(wildcard core/random/*.c)
 unit_time_clock_test := $(wildcard core/time/*.c)
 unit_time_timer_test := $(wildcard core/time/*.c)
 unit_virtio_ring_test := drivers/virtio/ring.c
+unit_xen_balloon_test_included := drivers/xen/balloon.c
+unit_xen_console_test := drivers/xen/console.c
+unit_xen_control_test_included := drivers/xen/control.c
 unit_xen_event_test := drivers/xen/event.c drivers/xen/two_level.c \
 	drivers/xen/fifo.c
 unit_xen_grant_test := drivers/xen/grant.c

@@ -316,6 +316,33 @@ static void test_watches(void)
 
 /* -- a daemon that is late, or begins anew -- */
 
+/* An event says that there is something to do only if there is. */
+static void test_quiet(void)
+{
+    char out[16];
+
+    start(1024, 77);
+    strcpy(d.value, "x");
+    CHECK(xen_store_read(0, "v", out, sizeof(out)) == 1);
+    mock_ready = 0;
+    mock_event(PORT);
+    CHECK(mock_ready == 0);
+    CHECK(xen_store_watch("w", changed, &calls) == 0);
+    xen_store_wait(mock_now + 1000);
+    xen_store_work();
+    mock_ready = 0;
+    fire(d.token); /* by itself: the daemon's bytes, then its event */
+    daemon_move();
+    mock_event(PORT);
+    CHECK(mock_ready == BASE_READY_TIMER);
+    calls = 0;
+    xen_store_work();
+    CHECK(calls == 1);
+    mock_ready = 0;
+    mock_event(PORT);
+    CHECK(mock_ready == 0);
+}
+
 static void test_late(void)
 {
     char out[16];
@@ -448,6 +475,7 @@ int main(void)
     test_honest();
     test_numbers();
     test_watches();
+    test_quiet();
     test_late();
     test_restart();
     test_resume();

@@ -102,6 +102,18 @@ enum base_status hw_blk_submit(unsigned index,
 unsigned hw_blk_reap(unsigned index, struct base_block_done *done,
                      unsigned count);
 
+/* Whether a disk that is so can do what core asks: the drivers' first check. */
+static inline bool hw_blk_request_is_good(const struct base_device *about,
+                                          const struct base_block_request *r)
+{
+    if (r->op == BASE_BLOCK_FLUSH)
+        return true;
+    if (r->op == BASE_BLOCK_WRITE && about->read_only)
+        return false;
+    return r->count > 0 && r->sector <= about->sector_count &&
+           about->sector_count - r->sector >= r->count;
+}
+
 /* -- words to the console (devices.c) -- */
 
 /* Writes the strings up to a NULL as one line, in one console_write: what an

@@ -259,19 +259,6 @@ static bool job_push(struct disk *disk, unsigned number)
     return true;
 }
 
-static bool request_is_good(const struct disk *disk,
-                            const struct base_block_request *request)
-{
-    uint64_t sectors = disk->about.sector_count;
-
-    if (request->op == BASE_BLOCK_FLUSH)
-        return true;
-    if (request->op == BASE_BLOCK_WRITE && disk->about.read_only)
-        return false;
-    return request->count > 0 && request->sector <= sectors &&
-           sectors - request->sector >= request->count;
-}
-
 enum base_status virtio_blk_submit(unsigned index,
                                    const struct base_block_request *request)
 {
@@ -279,7 +266,8 @@ enum base_status virtio_blk_submit(unsigned index,
     unsigned number = 0;
     struct job *job;
 
-    if (disk->queue.ring.broken || !request_is_good(disk, request))
+    if (disk->queue.ring.broken ||
+        !hw_blk_request_is_good(&disk->about, request))
         return BASE_IO;
     while (number < JOBS && disk->book->jobs[number].state != JOB_FREE)
         number++;

@@ -417,19 +417,6 @@ static void ring_push(struct disk *disk)
         xen_event_notify(disk->bus.port);
 }
 
-static bool request_is_good(const struct disk *disk,
-                            const struct base_block_request *request)
-{
-    uint64_t sectors = disk->about.sector_count;
-
-    if (request->op == BASE_BLOCK_FLUSH)
-        return true;
-    if (request->op == BASE_BLOCK_WRITE && disk->about.read_only)
-        return false;
-    return request->count > 0 && request->sector <= sectors &&
-           sectors - request->sector >= request->count;
-}
-
 enum base_status xen_blk_submit(unsigned index,
                                 const struct base_block_request *request)
 {
@@ -440,7 +427,7 @@ enum base_status xen_blk_submit(unsigned index,
 
     /* While a domain resumes its requests wait; a lost disk takes none. */
     if (disk->bus.link == XEN_LINK_LOST || disk->bus.link == XEN_LINK_BROKEN ||
-        !request_is_good(disk, request))
+        !hw_blk_request_is_good(&disk->about, request))
         return BASE_IO;
     while (number < JOBS && disk->jobs[number].state != JOB_FREE)
         number++;

@@ -105,10 +105,14 @@ void thread_timer_changed(void)
 {
     mock_changed++;
 }
+void (*signal_timer_taken)(const siginfo_t *info);
 int signal_send(int signal, const siginfo_t *info)
 {
-    if (mock_pending)
+    if (mock_pending) {
+        if (info != NULL)
+            mock_info.si_overrun += info->si_overrun + 1;
         return 1;
+    }
     mock_signals[signal]++;
     if (info != NULL)
         mock_info = *info;

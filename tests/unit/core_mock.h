@@ -351,12 +351,13 @@ mock_interrupt(uint32_t ready, const struct base_fault *fault)
         ready |= BASE_READY_TIMER;
         mock_timer = UINT64_MAX;
     }
+    /* Not after what returns twice. */
+    mock_upcall_ready = ready;
+    mock_upcall_fault = fault;
     arch_fpu_save(context->fpu);
     if (arch_capture(&context->frame) != 0)
         return;
     core_locked = 1;
-    mock_upcall_ready = ready;
-    mock_upcall_fault = fault;
     arch_call_on(mock_up->stack_top, mock_enter_upcall);
 }
 

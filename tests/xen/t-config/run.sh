@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # halvm run --on xen and halvm config --for xl, with the real xl.
 #
+# long: two minutes and more
 # program: guest
 # timeout: 600
 # files: build/bin/halvm /bin/tar

@@ -94,7 +94,7 @@ void xen_event_wait(evtchn_port_t port, uint64_t deadline_ns);
 /* -- grants (grant.c) --
  * Version 1 or 2, whichever Xen allows. */
 
-/* What grant.c asks of guest.c and the bases. Xen owns the frames of a PV
+/* What grant.c asks of base/hw/xen_memory.c. Xen owns the frames of a PV
  * guest's table (GNTTABOP_setup_table) and maps a HVM guest's where it is told
  * to (XENMEM_add_to_physmap).
  *

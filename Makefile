@@ -58,10 +58,10 @@ MUSL_LEFT_OUT := src/thread/x86_64/clone.o src/process/x86_64/vfork.o \
 	src/malloc/free.o src/malloc/calloc.o \
 	src/string/x86_64/memcpy.o src/string/x86_64/memmove.o \
 	src/string/x86_64/memset.o src/env/__libc_start_main.o \
-	src/network/resolvconf.o
+	src/network/resolvconf.o src/internal/vdso.o
 LIBC_SRC := $(wildcard libc/*.c libc/*.S)
 LIBC_OBJ := $(LIBC_SRC:%=$(B)/obj/%.o) $(B)/obj/libc/libc_start_main.o \
-	$(B)/obj/libc/musl_resolvconf.o
+	$(B)/obj/libc/musl_resolvconf.o $(B)/obj/libc/musl_vdso.o
 MUSL_INCLUDES = -I$(TOP)/libc/include -Iinclude -I. -I$(MUSL)/arch/x86_64 \
 	-I$(MUSL)/arch/generic -I$(B)/musl/obj/src/internal \
 	-I$(MUSL)/src/include -I$(MUSL)/src/internal \
@@ -94,6 +94,12 @@ $(B)/obj/libc/libc_start_main.o: $(B)/musl/built
 	$(Q)objcopy --redefine-sym __halvm_sys_open=__halvm_sys_open_at_start \
 		--redefine-sym __halvm_sys_poll=__halvm_sys_poll_at_start \
 		$(B)/musl/obj/src/env/__libc_start_main.o $@
+
+# Called by libc/vdso.c.
+$(B)/obj/libc/musl_vdso.o: $(B)/musl/built
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-sym __vdsosym=__musl_vdsosym \
+		$(B)/musl/obj/src/internal/vdso.o $@
 
 # Called by libc/resolvconf.c.
 $(B)/obj/libc/musl_resolvconf.o: $(B)/musl/built

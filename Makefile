@@ -222,6 +222,23 @@ $(B)/lib/halvm/lib/libhalvm-compat.a: $(COMPAT_OBJ)
 	$(Q)$(AR) rcsD $@.new $^
 	$(Q)mv $@.new $@
 
+# What a program that takes calls over is linked with (docs/rerouting.md):
+# application code, like libhalvm-compat.
+REROUTE_SRC := $(wildcard reroute/*.c)
+REROUTE_OBJ := $(REROUTE_SRC:%=$(B)/obj/%.o)
+$(B)/obj/reroute/%.o: reroute/% $(B)/musl/built
+	@mkdir -p $(@D)
+	@echo "  CC $@"
+	$(Q)$(CC) -std=c11 -O2 -g $(MAP) -nostdinc -isystem $(B)/musl/root/include \
+		-isystem $(GCC_INCLUDE) -Iinclude -I. -D_GNU_SOURCE -fno-pie \
+		-U_FORTIFY_SOURCE -ffunction-sections -fdata-sections \
+		-fno-stack-protector $(WARN) -MMD -MP -c -o $@ $<
+$(B)/lib/halvm/lib/libhalvm-reroute.a: $(REROUTE_OBJ)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@.new
+	$(Q)$(AR) rcsD $@.new $^
+	$(Q)mv $@.new $@
+
 $(B)/lib/halvm/include/stdio.h: $(B)/musl/built $(wildcard include/halvm/*)
 	$(Q)mkdir -p $(B)/lib/halvm/include $(B)/lib/halvm/lib
 	$(Q)cp -r $(B)/musl/root/include/. $(B)/lib/halvm/include/
@@ -230,7 +247,7 @@ $(B)/lib/halvm/include/stdio.h: $(B)/musl/built $(wildcard include/halvm/*)
 		$(TOP)/$(B)/lib/halvm/lib/
 	$(Q)touch $@
 
-LIBS := libc.a libhalvm.a libhalvm-compat.a halvm-boot.o
+LIBS := libc.a libhalvm.a libhalvm-compat.a libhalvm-reroute.a halvm-boot.o
 .PHONY: sysroot
 sysroot: $(B)/lib/halvm/include/stdio.h $(LIBS:%=$(B)/lib/halvm/lib/%)
 

@@ -59,6 +59,7 @@ struct halvm_service *halvm_service_new(const char *name)
         return NULL;
     }
     pthread_mutex_init(&service->lock, NULL);
+    pthread_mutex_init(&service->end_lock, NULL);
     snprintf(service->name, sizeof service->name, "%s", name);
     service->last = &service->first;
     service->patience_ms = PATIENCE_MS;
@@ -76,6 +77,7 @@ void service_unref(struct halvm_service *service)
     if (__atomic_sub_fetch(&service->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     pthread_mutex_destroy(&service->lock);
+    pthread_mutex_destroy(&service->end_lock);
     free(service);
 }
 
@@ -195,38 +197,48 @@ void service_client_add(struct halvm_service *service,
 void service_client_remove(struct halvm_service *service,
                            struct service_client *client)
 {
+    struct service_client **at = &service->clients;
+
+    pthread_mutex_lock(&service->end_lock);
     pthread_mutex_lock(&service->lock);
-    for (struct service_client **at = &service->clients; *at; at = &(*at)->next)
-        if (*at == client) {
-            *at = client->next;
-            break;
-        }
+    while (*at && *at != client)
+        at = &(*at)->next;
+    if (*at)
+        *at = client->next;
     pthread_mutex_unlock(&service->lock);
+    pthread_mutex_unlock(&service->end_lock);
+}
+
+static struct service_client *next_client(struct halvm_service *service)
+{
+    struct service_client *client;
+
+    pthread_mutex_lock(&service->lock);
+    client = service->clients;
+    if (client)
+        service->clients = client->next;
+    pthread_mutex_unlock(&service->lock);
+    return client;
 }
 
 /* Whoever comes second finds it ended. */
 static void end(struct halvm_service *service, enum service_end why)
 {
-    struct service_client *clients;
     struct service_event *events;
-    bool first;
+    struct service_client *client;
 
+    pthread_mutex_lock(&service->end_lock);
     pthread_mutex_lock(&service->lock);
-    first = service->ended == SERVICE_ALIVE;
-    if (first)
+    if (service->ended == SERVICE_ALIVE)
         service->ended = why;
-    clients = service->clients;
-    service->clients = NULL;
     events = service->first;
     service->first = NULL;
     service->last = &service->first;
     service->waiting = 0;
     pthread_mutex_unlock(&service->lock);
-    while (clients) {
-        struct service_client *client = clients;
-        clients = client->next;
+    while ((client = next_client(service)) != NULL)
         client->ended(client);
-    }
+    pthread_mutex_unlock(&service->end_lock);
     while (events) {
         struct service_event *event = events;
         events = event->next;

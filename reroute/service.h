@@ -28,6 +28,7 @@ struct service_client {
 
 struct halvm_service {
     pthread_mutex_t lock;
+    pthread_mutex_t end_lock; /* held while clients are told of the end */
     char name[32];
     int fd;
     struct service_event *first, **last;
@@ -47,7 +48,8 @@ enum service_end { SERVICE_ALIVE, SERVICE_GIVEN_BACK, SERVICE_DEAD };
 
 void service_ref(struct halvm_service *service);
 void service_unref(struct halvm_service *service);
-/* Registered for as long as the service lives. */
+/* Registered for as long as the service lives. A client that is removed is not
+ * told any more, and not being told just then. */
 void service_client_add(struct halvm_service *service,
                         struct service_client *client);
 void service_client_remove(struct halvm_service *service,

@@ -194,3 +194,14 @@ int halvm_reroute_end(long id)
     __atomic_store_n(&ending, 0, __ATOMIC_RELEASE);
     return count > 0 ? 0 : -ESRCH;
 }
+
+int halvm_reroute_leave(long id)
+{
+    int count = 0;
+
+    lock();
+    if (id > 0)
+        count = unlink_all((uint64_t)id);
+    unlock();
+    return count > 0 ? 0 : -ESRCH;
+}

@@ -5,6 +5,7 @@
  * service's list until then.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ struct service_call {
 struct rerouted {
     struct service_client client;
     struct halvm_service *service;
-    long registration;
+    volatile long registration;
 };
 
 static uint64_t last_id;
@@ -75,7 +76,7 @@ static HALVM_HANDLER(on_call)
     struct halvm_service *service = rerouted->service;
     struct service_call mine = {0};
     struct halvm_event event = {.kind = HALVM_CALL, .fd = -1};
-    long result = service_wait(service);
+    long result = service_wait(service), registration;
 
     if (result == -EAGAIN)
         return -EDEADLK;
@@ -90,7 +91,9 @@ static HALVM_HANDLER(on_call)
     event.number[0] = call->number;
     for (int i = 0; i < 6; i++)
         event.number[i + 1] = call->args[i];
-    result = service_post(service, &event, NULL, 0);
+    while ((registration = rerouted->registration) == 0)
+        sched_yield(); /* halvm_reroute has not returned yet */
+    result = service_post(service, &event, &registration, sizeof registration);
     /* A signal does not end the wait: the handler works on our memory. */
     while (result == 0 && service_sleep(&mine.phase, CALL_WAITING) < 0)
         ;
@@ -121,9 +124,9 @@ static void ended(struct service_client *client)
             service_wake(&call->phase);
         }
     pthread_mutex_unlock(&service->lock);
-    /* Its user may have given it back already (-ESRCH). In a handler it
-     * cannot be: then it stays, and passes every call on. */
-    if (halvm_reroute_end(rerouted->registration) == -EDEADLK)
+    /* If its user has left it before (-ESRCH), or this is a handler (-EDEADLK),
+     * threads may still be in it: these bytes stay. */
+    if (halvm_reroute_end(rerouted->registration) != 0)
         return;
     service_unref(service);
     free(rerouted);

@@ -24,6 +24,61 @@ struct net_socket *net_find(struct halvm_service *service, uint64_t id);
 
 static struct net_service *installed;
 
+/* -- writable or not: while it connects, its buffer is full -- */
+
+#define SEND_BUFFER 106496 /* as setsockopt takes it; Linux's default */
+
+/* What the application asked for, if it did. */
+static int send_buffer(const struct net_socket *s)
+{
+    int size = SEND_BUFFER;
+
+    for (unsigned i = 0; i < s->option_count; i++)
+        if (s->options[i].level == SOL_SOCKET &&
+            s->options[i].name == SO_SNDBUF)
+            memcpy(&size, s->options[i].value, sizeof size);
+    return size;
+}
+
+/* The smallest buffer there is: it is memory, with junk in it. */
+void net_fill(struct net_socket *s, int fd, bool connects)
+{
+    static const char junk[4096];
+    const int least = 0;
+    ssize_t sent;
+
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+    for (size_t size = sizeof junk; size > 0; size /= 16)
+        while ((sent = send(fd, junk, size, MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
+            s->filled += (size_t)sent;
+    if (connects && s->own_fd < 0)
+        s->own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static void close_own(struct net_socket *s)
+{
+    if (s->own_fd >= 0)
+        close(s->own_fd);
+    s->own_fd = -1;
+}
+
+void net_drain(struct net_socket *s)
+{
+    int size = send_buffer(s);
+    char junk[4096];
+    ssize_t got = 1;
+
+    setsockopt(s->own_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    close_own(s);
+    while (s->filled > 0 && got > 0) {
+        got = recv(s->provider_fd, junk,
+                   s->filled < sizeof junk ? s->filled : sizeof junk,
+                   MSG_DONTWAIT);
+        if (got > 0)
+            s->filled -= (size_t)got;
+    }
+}
+
 /* -- sockets -- */
 
 int net_post(struct net_socket *s, int kind, int64_t first, int64_t second,
@@ -61,6 +116,7 @@ static void owner_put(struct net_service *owner)
 /* The provider's end is closed, once; with the lock. */
 static void close_provider(struct net_socket *s)
 {
+    close_own(s);
     if (s->provider_fd >= 0)
         close(s->provider_fd);
     s->provider_fd = -1;
@@ -111,6 +167,7 @@ static void release(struct object *object)
     drop_queue(s);
     pthread_mutex_lock(&net_lock);
     s->application = false;
+    close_own(s);
     gone = s->provider_fd < 0;
     pthread_mutex_unlock(&net_lock);
     if (!gone)
@@ -147,6 +204,7 @@ int net_create(struct net_service *owner, int domain, int type, int protocol,
     s->type = type;
     s->protocol = protocol;
     s->provider_fd = pair[1];
+    s->own_fd = -1;
     s->application = true;
     s->queue_last = &s->queue;
     __atomic_fetch_add(&owner->references, 1, __ATOMIC_RELAXED);
@@ -177,32 +235,6 @@ void net_discard(struct net_socket *s, int fd)
         known = net_post(s, HALVM_NET_CLOSE, 0, 0, NULL, 0) == 0;
     if (!known)
         free_socket(s);
-}
-
-/* -- writable or not: while it connects, its buffer is full -- */
-
-void net_fill(struct net_socket *s, int fd)
-{
-    static const char junk[4096];
-    ssize_t sent;
-
-    for (size_t size = sizeof junk; size > 0; size /= 16)
-        while ((sent = send(fd, junk, size, MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
-            s->filled += (size_t)sent;
-}
-
-void net_drain(struct net_socket *s)
-{
-    char junk[4096];
-    ssize_t got = 1;
-
-    while (s->filled > 0 && got > 0) {
-        got = recv(s->provider_fd, junk,
-                   s->filled < sizeof junk ? s->filled : sizeof junk,
-                   MSG_DONTWAIT);
-        if (got > 0)
-            s->filled -= (size_t)got;
-    }
 }
 
 bool net_may_wait(struct net_socket *s, int fd, int flags)

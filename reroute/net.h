@@ -66,6 +66,7 @@ struct net_socket {
     bool broken;        /* error comes before what is left to read */
     bool shut_read, shut_write;
     size_t filled; /* bytes that keep it from being writable */
+    int own_fd;    /* the application\'s end once more, while it connects */
     struct net_address local, remote;
     bool bound, reuse_address, reuse_port;
     unsigned backlog, queue_count; /* listening */
@@ -100,8 +101,8 @@ int net_create(struct net_service *owner, int domain, int type, int protocol,
 void net_discard(struct net_socket *s, int fd);
 int net_post(struct net_socket *s, int kind, int64_t first, int64_t second,
              const void *data, size_t size);
-/* Makes fd not writable, or writable again. */
-void net_fill(struct net_socket *s, int fd);
+/* Makes fd not writable; and, if it was to connect, writable again. */
+void net_fill(struct net_socket *s, int fd, bool connects);
 void net_drain(struct net_socket *s);
 /* Whether a call on fd is to wait; or the thread would wait for itself. */
 bool net_may_wait(struct net_socket *s, int fd, int flags);

@@ -261,7 +261,7 @@ static int begin_connect(struct net_socket *s, int fd,
         choose_source(s);
     s->remote = *remote;
     if (net_is_stream(s)) {
-        net_fill(s, fd);
+        net_fill(s, fd, true);
         s->error = 0;
         s->phase = NET_CONNECTING;
     } else {
@@ -349,7 +349,7 @@ long net_listen(struct net_socket *s, int fd, int backlog)
     if (result == 0) {
         s->backlog = (unsigned)backlog;
         if (first)
-            net_fill(s, fd); /* a listening socket is never writable */
+            net_fill(s, fd, false); /* a listening socket is never writable */
     }
     pthread_mutex_unlock(&net_lock);
     if (result == 0)

@@ -77,6 +77,10 @@ long halvm_reroute_calls(const short numbers[], size_t count,
  */
 int halvm_reroute_end(long id);
 
+/* The same without waiting: threads may still be in the handler, so it and
+ * context must stay. From a handler, too. 0 or -ESRCH. */
+int halvm_reroute_leave(long id);
+
 /* From a handler, with the call it was given or a copy that it changed: makes
  * the call as it would have been made without the handler. */
 long halvm_call_previous(const struct halvm_call *call);

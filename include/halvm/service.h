@@ -90,11 +90,11 @@ void halvm_service_end(struct halvm_service *service);
 
 /*
  * Takes a system call over for a handler that is served: for every call an
- * event HALVM_CALL with number[0] the number, number[1..6] the arguments and
- * the id to answer with. The caller waits in the call for the answer, so what
- * its pointers point to stays. Returns an id for halvm_reroute_end, or
- *   -EINVAL  no such call, or none that a handler can have
- *   -EPERM   GHC's runtime stands on it: halvm_call_runtime says why
+ * event HALVM_CALL with number[0] the number, number[1..6] the arguments, the
+ * id to answer with, and at data, a long, what this returned. The caller waits
+ * in the call for the answer, so what its pointers point to stays. Returns an
+ * id for halvm_reroute_end, or -EINVAL  no such call, or none that a handler
+ * can have -EPERM   GHC's runtime stands on it: halvm_call_runtime says why
  *   -ENOSPC  as halvm_reroute
  * The thread that owns the service gets -EDEADLK from the call.
  */

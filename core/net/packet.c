@@ -15,7 +15,6 @@
 #include <net/if_arp.h>
 #include <netpacket/packet.h>
 
-#include "core/file/table.h"
 #include "core/net/provider.h"
 #include "core/net/socket.h"
 
@@ -32,6 +31,15 @@ struct packet {
 static struct packet *packet_of(const struct file *file)
 {
     return file->private;
+}
+
+static size_t total_of(const struct msghdr *message)
+{
+    size_t size = 0;
+
+    for (int i = 0; i < message->msg_iovlen; i++)
+        size += message->msg_iov[i].iov_len;
+    return size;
 }
 
 /* The device has news: frames, room, or nothing. */
@@ -167,7 +175,7 @@ static bool writable(char *user, size_t size)
 
 static long give_held(struct packet *packet, struct msghdr *message, int flags)
 {
-    size_t room = file_iov_total(message->msg_iov, message->msg_iovlen);
+    size_t room = total_of(message);
     size_t size = packet->held_size, part = size < room ? size : room;
 
     if (file_iov_copy_out(message->msg_iov, message->msg_iovlen, 0,
@@ -245,7 +253,7 @@ static long packet_sendmsg(struct file *file, struct msghdr *message, int flags)
     struct packet *packet = packet_of(file);
     uint64_t deadline = net_send_deadline(file, flags, &packet->socket);
     const struct iovec *iov = message->msg_iov;
-    size_t size = file_iov_total(iov, message->msg_iovlen);
+    size_t size = total_of(message);
     void *data = message->msg_iovlen == 1 ? iov->iov_base : NULL;
     void *copy = NULL;
     long result = 0;

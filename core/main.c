@@ -50,8 +50,11 @@ static void fail_start(const char *what, const char *why, const char *fix)
 }
 
 /* An eighth of the machine, since it is charged whole, and of a small one a
- * 32nd, so that it does not take the heap's; at most what Linux gives. */
+ * 32nd, so that it does not take the heap's; at most what Linux gives, or what
+ * the image declares that it needs (weak: haskell/governor/image.c does, since
+ * the stacks of Haskell's threads are in the heap). */
 #define SMALL_MACHINE (8u << 20)
+extern const uint64_t halvm_image_stack_size __attribute__((weak));
 
 static uint64_t main_stack_size(void)
 {
@@ -60,6 +63,8 @@ static uint64_t main_stack_size(void)
 
     if (size > LIMIT_MAIN_STACK_SIZE)
         size = LIMIT_MAIN_STACK_SIZE;
+    if (&halvm_image_stack_size != NULL && size > halvm_image_stack_size)
+        size = halvm_image_stack_size;
     if (size < MAIN_STACK_SIZE_MIN)
         size = MAIN_STACK_SIZE_MIN;
     return size & ~(uint64_t)(LIMIT_PAGE_SIZE - 1);

@@ -11,6 +11,7 @@
 
 #include "core/calls.h"
 #include "core/file/file.h"
+#include "core/mem/fault.h"
 #include "core/mem/mem.h"
 #include "core/options.h"
 #include "core/random/random.h"
@@ -188,6 +189,7 @@ static uint64_t main_stack_fill(uint64_t top)
 void core_main(const struct base *base, const struct base_info *info)
 {
     uint64_t stack_pointer;
+    bool fault;
     int error;
 
     core_locked = 1;
@@ -202,9 +204,15 @@ void core_main(const struct base *base, const struct base_info *info)
     if (error != 0)
         fail_start("not enough memory to start", "no page for the command line",
                    "give the machine more memory (halvm run -m)");
+    if (mem_fault_init(&fault) != 0)
+        fail_start("halvm.fault says nothing that is known",
+                   core_option("fault"),
+                   "map:N, page:N, object:N or commit:K, N and K from 1");
     thread_init();
     if (core_option("trace") != NULL)
-        gate_trace_set(1);
+        gate_set(GATE_TRACE);
+    if (fault)
+        gate_set(GATE_AUDIT);
     file_init();
     stack_pointer = main_stack_fill(main_stack_map());
     thread_start_first((uint64_t)(uintptr_t)_start, stack_pointer);

@@ -291,7 +291,7 @@ static struct file *block_open(struct file_node *node, int flags, int *error)
     *error = -EROFS;
     if (disk->device.read_only && (flags & FILE_ACCESS_MASK) != O_RDONLY)
         return NULL;
-    *error = -ENFILE;
+    *error = file_new_error();
     return file_new(&block_ops, flags, NULL);
 }
 
@@ -307,13 +307,15 @@ static const struct node_ops block_node_ops = {
     .name = block_name,
 };
 
-struct file_node *block_node(unsigned index)
+struct file_node *block_node(unsigned index, int *error)
 {
     if (!disk_get(index))
         return NULL;
     struct file_node *node = node_new(S_IFBLK | 0660);
-    if (!node)
+    if (!node) {
+        *error = -ENOMEM;
         return NULL;
+    }
     node->ops = &block_node_ops;
     node->links = 1;
     node->made_number = (int)index;

@@ -13,6 +13,7 @@ struct proc_text {
     char *at;
     size_t size; /* bytes written, or that would be */
     size_t room;
+    bool read; /* what is there was; the next who begins wants news */
 };
 
 void proc_put(struct proc_text *text, const char *bytes, size_t size);
@@ -43,6 +44,9 @@ void proc_write_uptime(struct proc_text *text, int number);
 void proc_write_load(struct proc_text *text, int number);
 void proc_write_version(struct proc_text *text, int number);
 void proc_write_halvm(struct proc_text *text, int number);
+void proc_write_accounts(struct proc_text *text, int number);
+void proc_write_fault(struct proc_text *text, int number);
+void proc_write_rollup(struct proc_text *text, int number);
 void proc_write_system_name(struct proc_text *text, int number);
 void proc_write_release(struct proc_text *text, int number);
 void proc_write_host_name(struct proc_text *text, int number);

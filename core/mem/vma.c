@@ -20,7 +20,7 @@ static struct list vma_list = LIST_INIT(vma_list);
  * that it does not pay a page for them. Others are from a pool. Free nodes are
  * kept, linked by left, so that an operation finds VMA_PER_STEP of them;
  * those of the pool only while too few static ones are free. */
-#define VMA_STATIC 16
+#define VMA_STATIC 25
 static struct vma vma_static[VMA_STATIC];
 static struct mem_pool vma_pool =
     MEM_POOL(struct vma, MEM_CORE, LIMIT_VMAS + VMA_PER_STEP + VMA_RESERVED);

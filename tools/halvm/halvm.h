@@ -165,8 +165,8 @@ struct run {
     size_t volume_count;
     struct disk *disks;
     size_t disk_count;
-    struct words environment;
-    uint64_t memory, memory_max; /* of the second: 0 is the same */
+    struct words environment, options; /* options: halvm.NAME... */
+    uint64_t memory, memory_max;       /* of the second: 0 is the same */
     bool memory_given;
     enum run_net net;
     char *interface; /* the tap or bridge; NULL: xl's own choice */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * /proc: a table of folders, links and texts. Nothing of it is in memory
- * until it is looked up; a text is written when it is opened, and again when it
- * is read from its beginning once more, so that one reader sees one moment.
- * Monitor held.
+ * until it is looked up; a text is written when it is opened and whenever it is
+ * read from its beginning, so that one reader sees one moment. Monitor held.
  */
 #include "core/file/proc.h"
 
@@ -204,13 +203,12 @@ static long text_readv(struct file *file, const struct iovec *iov, int count,
     const void *data;
     size_t size = file_iov_total(iov, count);
 
-    if (*offset == 0 && text->read) {
+    if (*offset == 0) {
         int error =
             text_fill(text, file->node->made_item, file->node->made_number);
         if (error < 0)
             return error;
     }
-    text->read = true;
     long left = text_data_at(file, *offset, &data);
     if (left <= 0)
         return left;
@@ -242,7 +240,6 @@ static long text_writev(struct file *file, const struct iovec *iov, int count,
 
     if (file_copy_in(line, iov, count, 0, part) < 0)
         return -EFAULT;
-    text_of(file)->read = true; /* it is of before */
     if (part > 0 && line[part - 1] == '\n')
         line[part - 1] = '\0';
     if (item->write == proc_write_fault) {

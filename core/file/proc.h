@@ -13,7 +13,6 @@ struct proc_text {
     char *at;
     size_t size; /* bytes written, or that would be */
     size_t room;
-    bool read; /* what is there was; the next who begins wants news */
 };
 
 void proc_put(struct proc_text *text, const char *bytes, size_t size);

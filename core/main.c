@@ -66,6 +66,28 @@ static uint64_t main_stack_size(void)
     return size & ~(uint64_t)(LIMIT_PAGE_SIZE - 1);
 }
 
+/* The sum, for a machine that was started with too little. */
+static void fail_memory(const char *what, uint64_t size)
+    __attribute__((noreturn));
+static void fail_memory(const char *what, uint64_t size)
+{
+    const unsigned page_kb = LIMIT_PAGE_SIZE / 1024;
+    struct mem_accounts accounts;
+    char why[160];
+
+    mem_accounts_get(&accounts);
+    core_format(why, sizeof(why),
+                "of %lu KiB the image and boot data have %lu, core and tables "
+                "%lu; %lu are free, %s takes %lu",
+                (unsigned long)accounts.pages_total * page_kb,
+                (unsigned long)accounts.pages[MEM_IMAGE] * page_kb,
+                (unsigned long)accounts.pages[MEM_CORE] * page_kb,
+                (unsigned long)accounts.pages[MEM_FREE] * page_kb, what,
+                (unsigned long)size / 1024);
+    fail_start("not enough memory to start", why,
+               "give the machine what halvm inspect --memory says");
+}
+
 /* Maps the stack with an unmapped page below it; returns its top. */
 static uint64_t main_stack_map(void)
 {
@@ -76,9 +98,7 @@ static uint64_t main_stack_map(void)
 
     if (guard < 0 || mem_map_anonymous((uint64_t)low, size,
                                        BASE_PROT_READ | BASE_PROT_WRITE) < 0)
-        fail_start("not enough memory to start",
-                   "no room for the main thread's stack",
-                   "give the machine more memory (halvm run -m)");
+        fail_memory("the first thread's stack", size);
     return (uint64_t)low + size;
 }
 
@@ -202,8 +222,7 @@ void core_main(const struct base *base, const struct base_info *info)
         fail_start("the command line is too long", "at most 4094 bytes fit",
                    "shorten it, or put arguments into a file");
     if (error != 0)
-        fail_start("not enough memory to start", "no page for the command line",
-                   "give the machine more memory (halvm run -m)");
+        fail_memory("the command line", LIMIT_PAGE_SIZE);
     if (mem_fault_init(&fault) != 0)
         fail_start("halvm.fault says nothing that is known",
                    core_option("fault"),

@@ -101,21 +101,19 @@ static bool check_ports(struct run *run)
 
 static bool check_memory(const struct run *run)
 {
-    uint64_t least = image_memory_min(&run->image);
+    struct memory_sum sum;
 
-    if (run->memory >= least)
+    memory_sum(&run->image, &sum);
+    if (memory_fits(&sum, run->memory))
         return true;
-    tool_error(
-        words_format("%s cannot start in %s", run->image.path,
-                     parse_size_text(run->memory)),
-        words_format("the image ends at %s, and the first 640 KiB are "
-                     "the machine's (halvm inspect --memory %s)",
-                     parse_size_text((least + 1023) / 1024 * 1024),
-                     run->image.path),
-        words_format(
-            "halvm run -m %lluM %s",
-            (unsigned long long)(image_memory_advised(&run->image) / MIB),
-            run->image.path));
+    tool_error(words_format("%s cannot start in %s", run->image.path,
+                            parse_size_text(run->memory)),
+               words_format("it needs %llu KiB: %s",
+                            (unsigned long long)(sum.least / 1024),
+                            memory_sum_text(&sum)),
+               words_format("halvm run -m %lluM %s",
+                            (unsigned long long)(sum.advised / MIB),
+                            run->image.path));
     return false;
 }
 

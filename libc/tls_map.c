@@ -5,6 +5,8 @@
  * got any. This is what it calls for that (the Makefile renames its reference);
  * a program that cannot start says so.
  */
+#include <sys/uio.h>
+
 #include "syscall.h"
 
 long __halvm_tls_map(long, long, long, long, long, long);
@@ -21,7 +23,10 @@ long __halvm_tls_map(long address, long size, long prot, long flags, long fd,
     long at = __syscall(SYS_mmap, address, size, prot, flags, fd, offset);
 
     if (at < 0 && at > -4096) {
-        __syscall(SYS_write, 2, words, sizeof(words) - 1);
+        struct iovec iov = {(void *)words, sizeof(words) - 1};
+
+        /* As stdio does: another call would be linked for this alone. */
+        __syscall(SYS_writev, 2, &iov, 1);
         __syscall(SYS_exit_group, STATUS_NOT_STARTED);
     }
     return at;

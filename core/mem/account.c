@@ -61,6 +61,15 @@ static uint64_t promised_sum(void)
     return sum;
 }
 
+/* The application's touched pages. Core's own are taken to be touched: they
+ * are asked for to be used at once. */
+static uint64_t resident(const struct base_memory *memory)
+{
+    uint64_t own = mem_promised[MEM_CORE] + mem_promised[MEM_NET] +
+                   mem_promised[MEM_CACHE];
+    return memory->pages_resident > own ? memory->pages_resident - own : 0;
+}
+
 void mem_accounts_get(struct mem_accounts *out)
 {
     struct base_memory memory;
@@ -71,12 +80,7 @@ void mem_accounts_get(struct mem_accounts *out)
     out->pages[MEM_CORE] += memory.pages_tables;
     out->pages[MEM_FREE] = memory.pages_free;
     out->pages_total = memory.pages_total;
-    /* Core's own pages are taken to be touched: they are asked for to be
-     * used at once. */
-    uint64_t own = promised_sum() - mem_promised[MEM_APP_ANON] -
-                   mem_promised[MEM_APP_FILE];
-    out->pages_resident =
-        memory.pages_resident > own ? memory.pages_resident - own : 0;
+    out->pages_resident = resident(&memory);
 }
 
 void mem_check(void)
@@ -172,9 +176,9 @@ uint64_t mem_free_bytes(void)
 
 uint64_t mem_resident_bytes(void)
 {
-    struct mem_accounts accounts;
-    mem_accounts_get(&accounts);
-    return accounts.pages_resident * LIMIT_PAGE_SIZE;
+    struct base_memory memory;
+    core_base->mem_stats(&memory);
+    return resident(&memory) * LIMIT_PAGE_SIZE;
 }
 
 uint64_t mem_resident_max_bytes(void)

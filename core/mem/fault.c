@@ -82,7 +82,7 @@ int mem_fault_set(const char *text)
             wish = i;
     if (wish == OFF && strcmp(text, names[OFF]) != 0)
         return -EINVAL;
-    for (const char *at = colon + 1; wish != OFF && *at != '\0'; at++) {
+    for (const char *at = colon; wish != OFF && *++at != '\0';) {
         if (*at < '0' || *at > '9' || number >= 100000000)
             return -EINVAL;
         number = number * 10 + (uint32_t)(*at - '0');

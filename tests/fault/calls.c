@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
+#include <sys/sendfile.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -244,6 +245,62 @@ out:
     return fault_release(&h);
 }
 
+/* Bytes from one descriptor to another, and waiting for a high one. */
+static int transfers(void)
+{
+    struct fault_held h = {0};
+    int from, to, p[2];
+    struct timeval none = {0, 0}; /* it may be empty: written in part */
+    off_t at = 0;
+    fd_set set;
+
+    if (!fault_fd(&h, from = (int)syscall(SYS_memfd_create, "from", 0u)) ||
+        !fault_ok(&h, write(from, data, sizeof(data))) ||
+        !fault_fd(&h, to = (int)syscall(SYS_memfd_create, "to", 0u)) ||
+        !fault_ok(&h, sendfile(to, from, &at, sizeof(data))))
+        goto out;
+    at = 0;
+    if (!fault_ok(&h, copy_file_range(from, &at, to, NULL, 10000, 0)) ||
+        !fault_ok(&h, pipe2(p, O_NONBLOCK)))
+        goto out;
+    fault_fd(&h, p[0]);
+    fault_fd(&h, p[1]);
+    at = 0;
+    if (!fault_ok(&h, sendfile(p[1], from, &at, 30000)) ||
+        !fault_ok(&h, splice(p[0], NULL, to, NULL, 5000, 0)) ||
+        !fault_fd(&h, dup2(p[0], 900)))
+        goto out;
+    FD_ZERO(&set);
+    FD_SET(900, &set);
+    if (!fault_ok(&h, select(901, &set, NULL, NULL, &none)) ||
+        !fault_ok(&h, fallocate(to, 0, 0, 200000)))
+        goto out;
+    fault_ok(&h, ftruncate(to, 3));
+out:
+    return fault_release(&h);
+}
+
+/* Texts that are written when they are opened. */
+static int texts(void)
+{
+    static const char *const names[] = {
+        "/proc/self/status", "/proc/cpuinfo", "/proc/self/fd",
+        "/dev/null",         "/etc/hosts",    "/proc/self/task/1/comm"};
+    struct fault_held h = {0};
+    struct stat st;
+    char target[64];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        int fd = open(names[i], O_RDONLY);
+        if (!fault_fd(&h, fd) || !fault_ok(&h, stat(names[i], &st)) ||
+            !fault_ok(&h, fstat(fd, &st)))
+            break;
+    }
+    if (h.error == 0)
+        fault_ok(&h, readlink("/proc/self/exe", target, sizeof(target)));
+    return fault_release(&h);
+}
+
 /* -- timers, signals, queues -- */
 
 static int timers(void)
@@ -313,10 +370,11 @@ static int queues(void)
 int main(void)
 {
     static const struct fault_scenario list[] = {
-        {"maps", maps, 0},     {"reservations", reservations, 0},
-        {"brk", brk_up, 0},    {"allocations", allocations, 2048},
-        {"files", files, 0},   {"descriptors", descriptors, 0},
-        {"timers", timers, 0}, {"signals", signals, 0},
+        {"maps", maps, 0},           {"reservations", reservations, 0},
+        {"brk", brk_up, 0},          {"allocations", allocations, 2048},
+        {"files", files, 0},         {"descriptors", descriptors, 0},
+        {"transfers", transfers, 0}, {"texts", texts, 0},
+        {"timers", timers, 0},       {"signals", signals, 0},
         {"queues", queues, 0},
     };
     setvbuf(stdout, NULL, _IOLBF, 256);

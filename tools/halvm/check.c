@@ -189,27 +189,31 @@ static bool check_net(struct run *run)
 /* Options that mean nothing where it is to run. */
 static bool check_strays(const struct run *run)
 {
+    static const char xen[] = "it is about Xen guests",
+                      core[] = "it is for the unikernel's command line";
     const struct {
         const char *name;
         bool given, good;
+        const char *why;
     } strays[] = {
-        {"--type", run->type, run->on == ON_XEN},
-        {"--memory-max", run->memory_max, run->on == ON_XEN},
+        {"--type", run->type, run->on == ON_XEN, xen},
+        {"--memory-max", run->memory_max, run->on == ON_XEN, xen},
+        {"--option", run->options.count, run->on != ON_LINUX, core},
         {"--machine", run->machine,
-         run->on != ON_XEN && run->on != ON_FIRECRACKER},
-        {"--cpu", run->cpu, run->on != ON_XEN && run->on != ON_FIRECRACKER},
-        {"--accel", run->accel, run->on != ON_XEN && run->on != ON_FIRECRACKER},
-        {"--gdb", run->gdb_port, run->on == ON_QEMU || run->on == ON_LINUX},
+         run->on != ON_XEN && run->on != ON_FIRECRACKER, NULL},
+        {"--cpu", run->cpu, run->on != ON_XEN && run->on != ON_FIRECRACKER,
+         NULL},
+        {"--accel", run->accel, run->on != ON_XEN && run->on != ON_FIRECRACKER,
+         NULL},
+        {"--gdb", run->gdb_port, run->on == ON_QEMU || run->on == ON_LINUX,
+         NULL},
     };
 
     for (size_t i = 0; i < sizeof(strays) / sizeof(*strays); i++)
         if (strays[i].given && !strays[i].good)
             return refuse(
                 words_format("%s on %s", strays[i].name, places[run->on].name),
-                strays[i].name == strays[0].name ||
-                        strays[i].name == strays[1].name
-                    ? "it is about Xen guests"
-                    : "it is an option of QEMU's",
+                strays[i].why ? strays[i].why : "it is an option of QEMU's",
                 words_format("leave out %s (also as a variable, HALVM_...)",
                              strays[i].name));
     return true;

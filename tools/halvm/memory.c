@@ -81,6 +81,8 @@ void memory_sum(const struct image *image, struct memory_sum *sum)
     if (image->network)
         sum->advised += sum->advised / 3;
     sum->advised = (sum->advised + MIB - 1) / MIB * MIB;
+    while (!memory_fits(sum, sum->advised))
+        sum->advised += MIB;
 }
 
 char *memory_sum_text(const struct memory_sum *sum)

@@ -78,6 +78,10 @@ has "by hand, the image ends beyond the memory" "$out" \
     'not enough memory to start'
 has "by hand: the sum" "$out" 'ends at [0-9]* KiB; missing: [0-9]* KiB'
 run "$HALVM" run --on qemu --accel tcg -q -m 2M --net none \
+    --option fault=map hello
+check "halvm.fault says nothing known: status" $status -eq 125
+has "halvm.fault says nothing known" "$out" 'fix: map:N, page:N, object:N or'
+run "$HALVM" run --on qemu --accel tcg -q -m 2M --net none \
     --option fault=map:1 hello
 check "no room for the stack: status" $status -eq 125
 has "no room for the stack: the sum" "$out" \

@@ -59,7 +59,7 @@ static uint64_t parameter(uint32_t index)
                : 0;
 }
 
-void xen_hvm_init(void)
+bool xen_hvm_init(void)
 {
     struct xen_add_to_physmap op = {.domid = DOMID_SELF,
                                     .space = XENMAPSPACE_shared_info,
@@ -70,9 +70,9 @@ void xen_hvm_init(void)
     arch_cpuid(0, 0, regs);
     xen_vmmcall = regs[1] == VENDOR_AMD || regs[1] == VENDOR_HYGON;
     if (xen_memory_op(XENMEM_add_to_physmap, &op) != 0)
-        return; /* it says that it is Xen, but knows no hypercalls */
+        return false; /* says that it is Xen, but knows no hypercalls */
     xen_present = true;
-    xen_event_init();
+    return xen_event_init();
 }
 
 void xen_hvm_memory_read(void)

@@ -261,6 +261,21 @@ static void test_watches(void)
     CHECK(calls == 1);
     xen_store_work();
     CHECK(calls == 1);
+    /* Once more, when it is time. */
+    xen_store_again("v", changed, &calls, 500); /* no such watch */
+    xen_store_again("w", changed, &calls, 500);
+    CHECK(mock_work_ns == mock_now + 500);
+    mock_now += 499;
+    mock_work_ns = 0;
+    xen_store_work();
+    CHECK(calls == 1 && mock_work_ns == mock_now + 1);
+    mock_now++;
+    xen_store_work();
+    CHECK(calls == 2);
+    mock_now += 500;
+    xen_store_work();
+    CHECK(calls == 2);
+    calls = 1;
     /* Events that come while a request waits; many are told as one. */
     d.events = 50;
     mock_ready = 0;

@@ -287,7 +287,7 @@ check: all examples
 # are squeezed, saved and restored. The saved dom0 is not used.
 .PHONY: check-xen-full
 check-xen-full: all examples
-	tests/check base-xen sys-xen-pv sys-xen-pvh hs-xen-pv hs-xen-pvh \
-		torture-xen-pv torture-xen-pvh xen-full
+	tests/check base-xen base-xen-old sys-xen-pv sys-xen-pvh hs-xen-pv \
+		hs-xen-pvh torture-xen-pv torture-xen-pvh xen-full
 
 -include bench/bench.mk

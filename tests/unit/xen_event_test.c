@@ -2,8 +2,8 @@
 /*
  * drivers/xen/event.c against Xen in software, with both ways to tell which
  * ports are pending: what Xen does in its common/event_2l.c and event_fifo.c,
- * in threads too, and memory that makes no sense. One file, though long: Xen in
- * software is what all of it stands on.
+ * in threads too, and memory that makes no sense. One file because Xen
+ * in software is what all of it stands on.
  */
 #include <errno.h>
 #include <pthread.h>

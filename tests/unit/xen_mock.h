@@ -63,6 +63,11 @@ void hw_work_at(uint64_t deadline_ns)
     mock_work_ns = deadline_ns;
 }
 
+bool hw_device_room(void)
+{
+    return true;
+}
+
 void *hw_pages_get(size_t count)
 {
     size_t slot = 0;

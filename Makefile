@@ -5,6 +5,7 @@
 #   make demo       build, serve a page as a Linux process and under QEMU
 #   make check      build, run all tests; the last line counts them
 #   make check-xen-full  all of Xen's, which takes long
+#   make check-memory     Haskell programs at the end of memory, for hours
 #   make check-fault-full  memory that fails, at every n
 #   make            the tools and libraries, in build/
 #   make install    likewise, under PREFIX (default /usr/local)
@@ -299,6 +300,10 @@ check-xen-full: all examples
 
 # Every n at which memory can fail while a program boots and runs, and the
 # loops of tests/fault on Xen, too.
+.PHONY: check-memory
+check-memory: all
+	tests/check memory-full
+
 .PHONY: check-fault-full
 check-fault-full: all
 	tests/check fault-full fault-xen-pv fault-xen-pvh

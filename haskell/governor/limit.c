@@ -218,5 +218,5 @@ void limit_gc_ends(bool major)
     if (!major)
         hurry();
     choose_compaction();
-    ask_gc_ended();
+    ask_gc_ended(major);
 }

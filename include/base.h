@@ -135,6 +135,8 @@ struct base_device {
     uint64_t sector_count; /* block: sectors of 512 bytes */
     bool read_only;        /* block */
     bool flushes;          /* block: BASE_BLOCK_FLUSH does something */
+    bool discards;         /* block: BASE_BLOCK_DISCARD is taken */
+    bool zeroes;           /* block: BASE_BLOCK_ZERO is taken */
 };
 
 #define BASE_NET_CHECKSUM_NEEDED 1u /* send: fill in, see checksum_* */
@@ -149,13 +151,29 @@ struct base_net_frame {
     uint16_t checksum_offset; /* from there to the field to fill in */
 };
 
-enum base_block_op { BASE_BLOCK_READ, BASE_BLOCK_WRITE, BASE_BLOCK_FLUSH };
+/*
+ * DISCARD: the content is not needed any more, and the device may give its
+ * space back. What a sector reads as until it is written again is not said.
+ * ZERO: the sectors read as zeros afterwards; the device may give their space
+ * back. Why these are operations: docs/decisions/0007-discard.md.
+ *
+ * A device may take `discards` or `zeroes` back when the operation comes to
+ * it: the request ends with BASE_IO, and dev_get tells from then on.
+ */
+enum base_block_op {
+    BASE_BLOCK_READ,
+    BASE_BLOCK_WRITE,
+    BASE_BLOCK_FLUSH,
+    BASE_BLOCK_DISCARD,
+    BASE_BLOCK_ZERO,
+};
 
 struct base_block_request {
     enum base_block_op op;
     uint64_t sector; /* of 512 bytes */
     uint32_t count;  /* sectors; FLUSH: 0 */
-    void *data;      /* count * 512 bytes of mapped, touched memory */
+    void *data;      /* READ, WRITE: count * 512 bytes of mapped, touched
+                      * memory; else NULL */
     void *tag;       /* given back by blk_reap */
 };
 
@@ -235,7 +253,8 @@ struct base {
 
     /* -- devices, by kind and index from 0 -- */
 
-    /* BASE_NODEV past the last; makes the device ready at the first call. */
+    /* BASE_NODEV past the last; makes the device ready at the first call and
+     * tells of it again at others. */
     enum base_status (*dev_get)(enum base_device_kind kind, unsigned index,
                                 struct base_device *out);
     /* Sends frames in order; the data is copied or sent before returning.

@@ -121,7 +121,7 @@ static void mock_finish(unsigned queue, uint8_t id, uint32_t size)
 }
 
 /* The device writes a byte anywhere in what a ring shares with it. */
-static void mock_poke(unsigned queue, uint16_t at, uint8_t value)
+static inline void mock_poke(unsigned queue, uint16_t at, uint8_t value)
 {
     struct virtio_ring *ring = &mock_queues[queue % mock_queue_count]->ring;
     size_t shared = virtio_ring_bytes(MOCK_RING_SIZE) -

@@ -18,6 +18,7 @@
 
 #define GATE_HOST  1 /* pass to the host kernel; excludes the others */
 #define GATE_TRACE 2 /* say what is called and what it returned */
+#define GATE_AUDIT 4 /* count all memory after the call (halvm.fault) */
 
 #define GATE_RESTART 512 /* CORE_RESTART, for lock.S */
 
@@ -42,8 +43,8 @@ long gate_none_call(const struct gate_call *call, const void *caller);
 /* gate/trace.c */
 void gate_trace_enter(const struct gate_call *call, const long args[6]);
 void gate_trace_leave(const struct gate_call *call, long result);
-/* Turns tracing on or off for every call. */
-void gate_trace_set(int on);
+/* Turns GATE_TRACE or GATE_AUDIT on for every call. */
+void gate_set(int what);
 
 #endif
 #endif

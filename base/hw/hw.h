@@ -89,6 +89,9 @@ const char *hw_option(const char *name);
 
 /* -- what base.h says of devices (devices.c, net.c, blk.c) -- */
 
+/* Whether there are pages enough to make a device ready; BASE_NOMEM if not. */
+bool hw_device_room(void);
+
 enum base_status hw_dev_get(enum base_device_kind kind, unsigned index,
                             struct base_device *out);
 enum base_status hw_net_get(unsigned index, struct base_device *out);

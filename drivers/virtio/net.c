@@ -198,8 +198,9 @@ static enum base_status nic_init(struct nic *nic, unsigned index)
         status =
             lane_init(nic, &nic->transmit, QUEUE_TRANSMIT, count, BUFFERS_MIN);
     if (status != BASE_OK) {
+        /* For good: the device may hold what it was given. */
         virtio_fail(&nic->device);
-        return status;
+        return BASE_IO;
     }
     /* Half of the ring, so that one is made while another is under way. */
     nic->about.cut_size_max = nic->transmit.queue.ring.size / 2u * BUFFER_SIZE -
@@ -222,8 +223,8 @@ enum base_status virtio_net_get(unsigned index, struct base_device *out)
         return BASE_NODEV;
     nic = &nics[index];
     if (!nic->tried) {
-        nic->tried = true;
         nic->status = nic_init(nic, index);
+        nic->tried = nic->status != BASE_NOMEM;
     }
     if (nic->status == BASE_OK)
         *out = nic->about;

@@ -275,8 +275,8 @@ enum base_status xen_net_get(unsigned index, struct base_device *out)
         return BASE_NODEV;
     nic = &nics[index];
     if (!nic->tried) {
-        nic->tried = true;
         nic->status = nic_init(nic, index);
+        nic->tried = nic->status != BASE_NOMEM;
     }
     if (nic->status == BASE_OK)
         *out = nic->about;

@@ -299,6 +299,11 @@ struct file *file_new(const struct file_ops *ops, int flags, void *private)
     return file;
 }
 
+int file_new_error(void)
+{
+    return -ENOMEM;
+}
+
 struct file *file_ref(struct file *file)
 {
     file->references++;

@@ -56,6 +56,11 @@ void hw_ready(uint32_t ready)
     mock_ready |= ready;
 }
 
+bool hw_device_room(void)
+{
+    return true;
+}
+
 void *hw_pages_get(size_t count)
 {
     size_t slot = 0;

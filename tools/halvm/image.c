@@ -16,9 +16,6 @@
 #define NOTE_XEN_PHYS32   18 /* XEN_ELFNOTE_PHYS32_ENTRY: PVH */
 #define MULTIBOOT2_MAGIC  0xe85250d6u
 #define MULTIBOOT2_SEARCH 32768 /* bytes: the header must begin in these */
-#define LOW_MEMORY        (640 * 1024ull) /* below the image, for the base */
-#define WORKING_MEMORY    (MIB / 4)
-#define WORKING_MEMORY_HS (3 * MIB)
 
 static void read_notes(struct image *image, Elf *elf, const GElf_Phdr *header)
 {
@@ -194,19 +191,4 @@ char *path_absolute(const char *path)
         return real ? real : words_copy(path, strlen(path));
     here = getcwd(NULL, 0);
     return words_format("%s/%s", here ? here : "", path);
-}
-
-uint64_t image_memory_min(const struct image *image)
-{
-    uint64_t loaded = image->end - image->start + LOW_MEMORY;
-
-    return loaded > image->end ? loaded : image->end;
-}
-
-uint64_t image_memory_advised(const struct image *image)
-{
-    uint64_t size = image_memory_min(image) +
-                    (image->haskell ? WORKING_MEMORY_HS : WORKING_MEMORY);
-
-    return (size + MIB - 1) / MIB * MIB;
 }

@@ -65,6 +65,7 @@ _Static_assert(sizeof(struct header) + LIMIT_FRAME_SIZE <= BUFFER_SIZE,
     ((LIMIT_FRAME_LARGE + sizeof(struct header) + BUFFER_SIZE - 1) /           \
      BUFFER_SIZE)
 _Static_assert(PIECES_MAX <= JOIN_BUFFERS_MIN, "the largest frame arrives");
+_Static_assert(PIECES_MAX * sizeof(struct net_piece) <= LIMIT_PAGE_SIZE, "");
 
 /* A queue and its buffers. */
 struct lane {
@@ -75,8 +76,9 @@ struct lane {
 
 /* A frame that was taken from the ring, and not handed up yet. */
 struct arrived {
-    struct net_piece pieces[PIECES_MAX];
-    unsigned count;
+    struct net_piece *pieces; /* a page of them if several may come, or one */
+    struct net_piece one;
+    unsigned count, count_max;
     uint32_t size; /* of all pieces; 0: none, or one to drop */
     uint32_t flags;
 };
@@ -192,8 +194,12 @@ static enum base_status nic_init(struct nic *nic, unsigned index)
         return status;
     describe(nic);
     joins = (nic->about.features & BASE_NET_RX_LARGE) != 0;
-    status = lane_init(nic, &nic->receive, QUEUE_RECEIVE, count,
-                       joins ? JOIN_BUFFERS_MIN : BUFFERS_MIN);
+    nic->arrived.pieces = joins ? hw_pages_get(1) : &nic->arrived.one;
+    nic->arrived.count_max = joins ? PIECES_MAX : 1;
+    status = BASE_NOMEM;
+    if (nic->arrived.pieces != NULL)
+        status = lane_init(nic, &nic->receive, QUEUE_RECEIVE, count,
+                           joins ? JOIN_BUFFERS_MIN : BUFFERS_MIN);
     if (status == BASE_OK)
         status =
             lane_init(nic, &nic->transmit, QUEUE_TRANSMIT, count, BUFFERS_MIN);
@@ -355,7 +361,7 @@ static inline bool receive_take(struct nic *nic, uint32_t *written)
 
     if (virtio_ring_take(&lane->queue.ring, &id, written) != 1)
         return false;
-    if (arrived->count == PIECES_MAX) {
+    if (arrived->count == arrived->count_max) {
         arrived->size = 2 * LIMIT_FRAME_LARGE; /* to be dropped */
         return true;
     }

@@ -156,7 +156,7 @@ static bool nic_offer(struct xen_bus_device *device)
                         LIMIT_PAGE_SIZE);
     nic->tx.sring->rsp_event = EVENT_NEVER;
     nic->tx_extras = 0;
-    nic->arrived =
+    nic->tx_book->arrived =
         (struct xen_nic_arrived){.count = 0}; /* its pages are free */
     nic->rx_held = false;
     rx_post(nic);
@@ -301,7 +301,7 @@ static void rx_page_free(struct xen_nic *nic, uint16_t page)
 /* Forgets the frame that was gathered; its pages are free. */
 static void rx_forget(struct xen_nic *nic)
 {
-    struct xen_nic_arrived *arrived = &nic->arrived;
+    struct xen_nic_arrived *arrived = &nic->tx_book->arrived;
 
     for (unsigned i = 0; i < arrived->count; i++)
         rx_page_free(nic, arrived->numbers[i]);
@@ -312,7 +312,7 @@ static void rx_forget(struct xen_nic *nic)
  * here, and what no version of the protocol has is a lie. */
 static void rx_extra(struct xen_nic *nic, const struct netif_extra_info *extra)
 {
-    struct xen_nic_arrived *arrived = &nic->arrived;
+    struct xen_nic_arrived *arrived = &nic->tx_book->arrived;
 
     arrived->extra_follows = (extra->flags & XEN_NETIF_EXTRA_FLAG_MORE) != 0;
     if (extra->type == XEN_NETIF_EXTRA_TYPE_NONE ||
@@ -331,7 +331,7 @@ static void rx_extra(struct xen_nic *nic, const struct netif_extra_info *extra)
 static bool rx_data(struct xen_nic *nic, uint16_t page,
                     const struct netif_rx_response *response)
 {
-    struct xen_nic_arrived *arrived = &nic->arrived;
+    struct xen_nic_arrived *arrived = &nic->tx_book->arrived;
     bool first = !arrived->follows;
     uint32_t size = response->status > 0 ? (uint32_t)response->status : 0;
 
@@ -366,7 +366,7 @@ static bool rx_data(struct xen_nic *nic, uint16_t page,
 /* Takes the next response; true: a frame is whole, good or bad. */
 static bool rx_take(struct xen_nic *nic)
 {
-    struct xen_nic_arrived *arrived = &nic->arrived;
+    struct xen_nic_arrived *arrived = &nic->tx_book->arrived;
     uint16_t slot = nic->rx.rsp_cons & (RX_SLOTS - 1);
     uint16_t page = nic->rx_book->owner[slot];
     struct netif_rx_response response;
@@ -396,7 +396,7 @@ static bool rx_take(struct xen_nic *nic)
 static bool rx_hand_up(struct xen_nic *nic, struct base_net_frame *frames,
                        unsigned count, bool first, unsigned *used)
 {
-    struct xen_nic_arrived *arrived = &nic->arrived;
+    struct xen_nic_arrived *arrived = &nic->tx_book->arrived;
 
     *used = 0;
     if (!arrived->bad && net_frame_is_good(arrived->size, arrived->joined)) {

@@ -36,22 +36,6 @@ _Static_assert(TX_SLOTS == 256 && RX_SLOTS == 256, "Xen's ABI");
 #define EVENT_NEVER     0x40000000u
 _Static_assert(LIMIT_FRAME_SIZE <= TX_BUFFER_SIZE, "a frame fits a buffer");
 
-/* Pages of a NIC's own: where its buffers are and whose they are. */
-struct xen_nic_tx {
-    uint8_t *pages[TX_PAGES_MAX];
-    grant_ref_t refs[TX_PAGES_MAX];
-    uint16_t free[TX_SLOTS]; /* a stack of buffers */
-    bool busy[TX_SLOTS];     /* by buffer: the backend has it */
-};
-struct xen_nic_rx {
-    uint8_t *pages[RX_SLOTS];
-    grant_ref_t refs[RX_SLOTS];
-    uint16_t free[RX_SLOTS];  /* a stack of pages */
-    uint16_t owner[RX_SLOTS]; /* by slot: the page posted there */
-};
-_Static_assert(sizeof(struct xen_nic_tx) <= LIMIT_PAGE_SIZE, "one page");
-_Static_assert(sizeof(struct xen_nic_rx) <= LIMIT_PAGE_SIZE, "one page");
-
 /* The frame that is being gathered from the ring. */
 struct xen_nic_arrived {
     struct net_piece pieces[PIECES_MAX];
@@ -64,6 +48,25 @@ struct xen_nic_arrived {
     bool joined;        /* it is segments of TCP */
     bool bad;           /* to be dropped, when whole */
 };
+
+/* Pages of a NIC's own: where its buffers are and whose they are. */
+struct xen_nic_tx {
+    uint8_t *pages[TX_PAGES_MAX];
+    grant_ref_t refs[TX_PAGES_MAX];
+    uint16_t free[TX_SLOTS]; /* a stack of buffers */
+    bool busy[TX_SLOTS];     /* by buffer: the backend has it */
+    /* Of the other way, which has no room in its own page. */
+    struct xen_nic_arrived arrived;
+};
+struct xen_nic_rx {
+    uint8_t *pages[RX_SLOTS];
+    grant_ref_t refs[RX_SLOTS];
+    uint16_t free[RX_SLOTS];  /* a stack of pages */
+    uint16_t owner[RX_SLOTS]; /* by slot: the page posted there */
+};
+_Static_assert(sizeof(struct xen_nic_tx) <= LIMIT_PAGE_SIZE, "one page");
+_Static_assert(sizeof(struct xen_nic_rx) <= LIMIT_PAGE_SIZE, "one page");
+
 _Static_assert(PIECES_MAX < JOIN_PAGES_MIN, "a whole frame finds pages");
 
 struct xen_nic {
@@ -80,8 +83,7 @@ struct xen_nic {
     unsigned tx_extras;        /* slots without a buffer, under way */
     bool sum_ipv4, sum_ipv6;   /* the backend completes these checksums */
     bool cuts_ipv4, cuts_ipv6; /* it cuts TCP */
-    struct xen_nic_arrived arrived;
-    bool rx_held; /* arrived is whole, and waits for rooms */
+    bool rx_held;              /* arrived is whole, and waits for rooms */
 };
 
 /* The NIC that dev_get gave by this index; aborts if it did not. */

@@ -74,7 +74,7 @@ static void backend_large(uint32_t size, uint32_t part, uint16_t flags,
 
 static void check_whole_ring(void)
 {
-    CHECK(mock_log_lines == 0 && nics[0].arrived.count == 0);
+    CHECK(mock_log_lines == 0 && nics[0].tx_book->arrived.count == 0);
     CHECK(nics[0].rx.req_prod_pvt - nics[0].rx.rsp_cons == 256);
     CHECK(nics[0].rx_free == 0);
 }
@@ -189,7 +189,7 @@ static void test_rules(void)
     for (unsigned i = 0; i < 1000; i++) {
         backend_extra(XEN_NETIF_EXTRA_TYPE_HASH, 0, XEN_NETIF_EXTRA_FLAG_MORE);
         if (i % 100 == 0)
-            CHECK(listen_in(ROOMS) == 0 && nics[0].arrived.count == 1);
+            CHECK(listen_in(ROOMS) == 0 && nics[0].tx_book->arrived.count == 1);
     }
     backend_extra(XEN_NETIF_EXTRA_TYPE_HASH, 0, 0);
     backend_answer((struct netif_rx_response){.status = 900}, large + 100, 0);

@@ -295,8 +295,8 @@ check: all examples
 # are squeezed, saved and restored. The saved dom0 is not used.
 .PHONY: check-xen-full
 check-xen-full: all examples
-	tests/check base-xen sys-xen-pv sys-xen-pvh hs-xen-pv hs-xen-pvh \
-		torture-xen-pv torture-xen-pvh xen-full
+	tests/check base-xen base-xen-old sys-xen-pv sys-xen-pvh hs-xen-pv \
+		hs-xen-pvh torture-xen-pv torture-xen-pvh xen-full
 
 # Every n at which memory can fail while a program boots and runs, and the
 # loops of tests/fault on Xen, too.

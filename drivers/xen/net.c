@@ -197,6 +197,11 @@ static long nic_publish(struct xen_bus_device *device, xen_store_transaction t)
 
 static bool nic_connected(struct xen_bus_device *device)
 {
+    struct xen_nic *nic = nic_of_bus(device);
+
+    if (nic->moved)
+        xen_nic_announce(nic);
+    nic->moved = false;
     xen_event_notify(device->port); /* what was posted before it listened */
     return true;
 }
@@ -226,6 +231,7 @@ static void nic_resumed(struct xen_bus_device *device)
         nic->rx_book->refs[i] = XEN_GRANT_NONE;
     for (unsigned i = 0; i < nic->tx_count / 2; i++)
         nic->tx_book->refs[i] = XEN_GRANT_NONE;
+    nic->moved = true;
 }
 
 static const struct xen_bus_driver vif = {

@@ -30,6 +30,7 @@ _Static_assert(TX_SLOTS == 256 && RX_SLOTS == 256, "Xen's ABI");
 #define PIECES_MAX      20u /* slots of a received frame; Linux needs 17 */
 #define MEMORY_SHARE    64  /* rx pages: free memory / this at most */
 #define ETHERNET_SIZE   14u
+#define ANNOUNCE_SIZE   60u /* the least that Ethernet has */
 #define MTU_DEFAULT     1500u
 #define MTU_MIN         68u /* IPv4's */
 #define RX_ROUNDS       8u
@@ -84,9 +85,13 @@ struct xen_nic {
     bool sum_ipv4, sum_ipv6;   /* the backend completes these checksums */
     bool cuts_ipv4, cuts_ipv6; /* it cuts TCP */
     bool rx_held;              /* arrived is whole, and waits for rooms */
+    bool moved; /* the network is to be told that we are elsewhere */
 };
 
 /* The NIC that dev_get gave by this index; aborts if it did not. */
 struct xen_nic *xen_nic_of(unsigned index);
+/* Sends, when just connected, a frame that tells the network where we are; the
+ * caller notifies. */
+void xen_nic_announce(struct xen_nic *nic);
 
 #endif

@@ -149,6 +149,30 @@ static unsigned tx_one(struct xen_nic *nic, const struct base_net_frame *frames,
     return tx_large(nic, frames, size) ? used : 0;
 }
 
+/*
+ * After a migration the switches still think us where we were, until we say a
+ * word; a server might not for long. So this is a frame that asks nothing of
+ * anybody, from our address to all: a request of reverse ARP (RFC 903), which
+ * needs no IP address, as QEMU sends it for its guests.
+ */
+void xen_nic_announce(struct xen_nic *nic)
+{
+    static const uint8_t head[] = {
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* to all */
+        0,    0,    0,    0,    0,    0,    /* from us */
+        0x80, 0x35, 0,    1,    8,    0,    /* reverse ARP, Ethernet, IPv4 */
+        6,    4,    0,    3};               /* address sizes, a request */
+    uint8_t data[ANNOUNCE_SIZE] = {0};
+    struct base_net_frame frame = {.data = data, .size = sizeof(data)};
+
+    memcpy(data, head, sizeof(head));
+    memcpy(data + 6, nic->about.mac, 6);  /* the source */
+    memcpy(data + 22, nic->about.mac, 6); /* who asks */
+    memcpy(data + 32, nic->about.mac, 6); /* and about whom: himself */
+    if (tx_plain(nic, &frame))
+        RING_PUSH_REQUESTS(&nic->tx); /* the caller notifies */
+}
+
 /* Asks for an event when half of what is under way is sent; true: it is
  * already, and none will come. */
 static bool tx_wake(struct xen_nic *nic)

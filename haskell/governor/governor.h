@@ -65,7 +65,8 @@ W_ budget_reserve_target_mb(void);  /* what is held when all is well */
 
 /* -- limit.c -- */
 
-extern bool governor_on;
+/* Both false: not decided yet. */
+extern bool governor_on, governor_off;
 
 void limit_defaults(void); /* before the runtime reads its flags */
 void limit_start(void);    /* after it has read them */

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-bool governor_on;
+bool governor_on, governor_off;
 
 static W_ user_limit;     /* blocks, from -M; 0: none */
 static bool user_compact; /* -c */
@@ -86,6 +86,7 @@ W_ limit_blocks(void)
 void limit_defaults(void)
 {
     governor_on = budget_start();
+    governor_off = !governor_on;
     if (governor_on && budget_free_mb() < SMALL_MB)
         RtsFlags.GcFlags.minAllocAreaSize = SMALL_AREA;
 }

@@ -134,7 +134,7 @@ void *__wrap_stgMallocBytes(size_t size, char *whom)
     do
         memory = malloc(size);
     while (memory == NULL && again(size));
-    if (memory == NULL && size != 0 && governor_on)
+    if (memory == NULL && size != 0 && !governor_off)
         report_end(size, whom);
     return memory != NULL ? memory : __real_stgMallocBytes(size, whom);
 }
@@ -164,7 +164,7 @@ void *__wrap_stgCallocBytes(size_t count, size_t size, char *whom)
     do
         memory = calloc(count, size);
     while (memory == NULL && again(count * size));
-    if (memory == NULL && count * size != 0 && governor_on)
+    if (memory == NULL && count * size != 0 && !governor_off)
         report_end(count * size, whom);
     return memory != NULL ? memory : __real_stgCallocBytes(count, size, whom);
 }

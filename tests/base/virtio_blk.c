@@ -9,7 +9,7 @@
  * where sectors that were discarded read as zeros.
  *
  * memory: 32M
- * skip: xen its machines have no virtio
+ * skip: xen tests/xen/t-base runs it, over blkfront
  * device: virtio-blk,drive=d
  * qemu: -drive if=none,id=d,format=raw,file=fat:tests/base,snapshot=on
  * qemu: -set drive.d.discard=unmap

@@ -62,7 +62,7 @@ below (Random state) n = do
   writeIORef state next
   return $! (next `div` 8589934592) `mod` n
 
--- One thing of some kind, at most about 2.4 MiB.
+-- One thing of some kind, at most about 5 MiB.
 make :: Random -> IO Item
 make r = do
   kind <- below r 10
@@ -72,12 +72,12 @@ make r = do
     0 -> let l = [x .. x + size * 60] in return (List (foldl' (+) 0 l) l)
     1 -> let t = M.fromList [(k * 7919 `mod` 65537, k) | k <- [1 .. size * 15]]
           in return (Tree (M.foldl' (+) 0 t) t)
-    2 -> bytes (size * 2400) x
+    2 -> bytes (size * 4800) x
     3 -> return (Pinned 40 (B.replicate 40 (fromIntegral x)))
-    4 -> short (size * 1600) x
+    4 -> short (size * 3200) x
     5 -> let a = listArray (0, size * 40) [toInteger (i + x) | i <- [0 .. size * 40]]
           in return (Boxed (fromIntegral (foldl' (+) 0 (A.elems a))) a)
-    6 -> let a = U.listArray (0, size * 250) [x ..] :: UArray Int Int
+    6 -> let a = U.listArray (0, size * 400) [x ..] :: UArray Int Int
           in return (Unboxed (foldl' (+) 0 (U.elems a)) a)
     7 -> let i = (toInteger x + 3) ^ (size * 900)
           in return (Number (fromIntegral (i `mod` 1000003)) i)

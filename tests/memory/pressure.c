@@ -31,8 +31,7 @@ int pressure_malloc(unsigned percent)
     }
     for (unsigned s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         errno = 0;
-        while (count < PIECES_MAX &&
-               (pieces[count] = malloc(sizes[s])) != NULL)
+        while (count < PIECES_MAX && (pieces[count] = malloc(sizes[s])) != NULL)
             memset(pieces[count++], 1, sizes[s]);
         if (count < PIECES_MAX && errno != ENOMEM)
             return -1;
@@ -50,7 +49,7 @@ int pressure_malloc(unsigned percent)
 int pressure_sockets(int count)
 {
     static char data[65536];
-    int (*pairs)[2] = calloc((size_t)count, sizeof *pairs);
+    int(*pairs)[2] = calloc((size_t)count, sizeof *pairs);
     int made = 0;
 
     if (pairs == NULL)

@@ -125,6 +125,7 @@ struct image {
     uint64_t text, data, bss; /* bytes in loaded segments */
     uint64_t start, end;      /* addresses */
     uint64_t entry, pvh_entry, xen_virt_base;
+    uint64_t stack_max; /* bytes that its first stack needs at most; 0: any */
     bool is_elf, is_static, is_executable;
     bool pvh, multiboot2, xen_pv;
     bool linux_runs;
@@ -142,6 +143,7 @@ char *path_absolute(const char *path);
 struct memory_sum {
     uint64_t hole, image, core, stack, network, heap, threads;
     uint64_t image_end; /* an address: the machine reaches to it at least */
+    uint64_t stack_max; /* what the image declares, or the most there is */
     uint64_t least;     /* the smallest size that works, in steps of 64 KiB */
     uint64_t advised;   /* a size to work with, in whole MiB */
 };

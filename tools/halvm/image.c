@@ -90,6 +90,23 @@ static void read_symbol(struct image *image, const char *name)
             *(bool *)((char *)image + known[i].field) = true;
 }
 
+/* What the image declares of its first stack (core/main.c); 0 if nothing. */
+static uint64_t read_number(Elf *elf, const GElf_Sym *symbol)
+{
+    Elf_Scn *section = elf_getscn(elf, symbol->st_shndx);
+    Elf_Data *data = section ? elf_rawdata(section, NULL) : NULL;
+    GElf_Shdr header;
+    uint64_t number = 0;
+
+    if (data && data->d_buf && gelf_getshdr(section, &header) &&
+        symbol->st_value >= header.sh_addr && data->d_size >= sizeof(number) &&
+        symbol->st_value - header.sh_addr <= data->d_size - sizeof(number))
+        memcpy(&number,
+               (const char *)data->d_buf + (symbol->st_value - header.sh_addr),
+               sizeof(number));
+    return number;
+}
+
 static void read_symbols(struct image *image, Elf *elf)
 {
     Elf_Scn *section = NULL;
@@ -113,6 +130,8 @@ static void read_symbols(struct image *image, Elf *elf)
             name = elf_strptr(elf, header.sh_link, symbol.st_name);
             if (name)
                 read_symbol(image, name);
+            if (name && strcmp(name, "halvm_image_stack_size") == 0)
+                image->stack_max = read_number(elf, &symbol);
         }
     }
 }

@@ -7,12 +7,13 @@
  *   the image     as far as it is loaded, zeroed data included
  *   core          boot data, page tables, core's first pages
  *   the stack     of the first thread: a 32nd of the RAM, from 8 MiB on an
- *                 eighth, between 64 KiB and 8 MiB (core/main.c)
+ *                 eighth, between 64 KiB and 8 MiB or what the image declares
+ *                 (core/main.c; a Haskell image: 1 MiB)
  *   the network   lwIP's first pages and the card's buffers, if it is linked;
  *                 for a Haskell server that threads also one more thread and
  *                 what a few connections take
- *   the heap      GHC's: two blocks of 1 MiB, and what its runtime allocates
- *                 with malloc
+ *   the heap      GHC's: a block of 1 MiB, and what its runtime allocates with
+ *                 malloc
  *   its threads   the threaded runtime has five: 132 KiB of stack each, and a
  *                 page in core
  *
@@ -30,7 +31,7 @@
 #define SMALL_MACHINE (8 * MIB)
 #define NETWORK       (176 * KIB)
 #define CONNECTIONS   (256 * KIB)
-#define HEAP          (2048 * KIB + 64 * KIB)
+#define HEAP          (1024 * KIB + 64 * KIB)
 #define THREADS       (5 * (132 + 4) * KIB)
 
 /* Room to work in, for the size that is recommended: copying live data takes
@@ -38,13 +39,13 @@
 #define WORK    (MIB / 2)
 #define WORK_HS (8 * MIB)
 
-static uint64_t stack_size(uint64_t memory)
+static uint64_t stack_size(const struct memory_sum *sum, uint64_t memory)
 {
     uint64_t ram = memory > HOLE ? memory - HOLE : 0;
     uint64_t size = ram < SMALL_MACHINE ? ram / 32 : ram / 8;
 
-    if (size > STACK_MAX)
-        size = STACK_MAX;
+    if (size > sum->stack_max)
+        size = sum->stack_max;
     return size > STACK_MIN ? size : STACK_MIN;
 }
 
@@ -57,7 +58,7 @@ static uint64_t without_stack(const struct memory_sum *sum)
 bool memory_fits(const struct memory_sum *sum, uint64_t memory)
 {
     return memory >= sum->image_end &&
-           memory >= without_stack(sum) + stack_size(memory);
+           memory >= without_stack(sum) + stack_size(sum, memory);
 }
 
 void memory_sum(const struct image *image, struct memory_sum *sum)
@@ -66,6 +67,7 @@ void memory_sum(const struct image *image, struct memory_sum *sum)
         .hole = HOLE,
         .image = (image->end - image->start + 4095) / 4096 * 4096,
         .image_end = image->end,
+        .stack_max = image->stack_max ? image->stack_max : STACK_MAX,
         .core = CORE,
         .network = image->network ? NETWORK : 0,
         .heap = image->haskell ? HEAP : 0,
@@ -76,7 +78,7 @@ void memory_sum(const struct image *image, struct memory_sum *sum)
     sum->least = (without_stack(sum) + STEP - 1) / STEP * STEP;
     while (!memory_fits(sum, sum->least))
         sum->least += STEP;
-    sum->stack = stack_size(sum->least);
+    sum->stack = stack_size(sum, sum->least);
     sum->advised = sum->least + (image->haskell ? WORK_HS : WORK);
     if (image->network)
         sum->advised += sum->advised / 3;

@@ -146,7 +146,8 @@ $(B)/obj/base/%.o $(B)/obj/drivers/%.o: CFLAGS_HERE += -mno-red-zone
 # the clock, switches, and the way of data through files and sockets, most of
 # which a hello does not have.
 HOT_SRC := $(wildcard arch/x86_64/*.c core/net/*.c gate/dispatch.c) \
-	base/hw/clock.c drivers/virtio/net.c drivers/virtio/ring.c \
+	base/hw/clock.c drivers/net/frame.c drivers/virtio/net.c \
+	drivers/virtio/ring.c drivers/xen/net.c drivers/xen/net_send.c \
 	$(addprefix core/,copy.c thread/futex.c \
 		thread/schedule.c time/clock.c) \
 	$(addprefix core/file/,content.c epoll.c eventfd.c io.c pipe.c \

@@ -5,6 +5,7 @@
 #   make demo       build, serve a page as a Linux process and under QEMU
 #   make check      build, run all tests; the last line counts them
 #   make check-xen-full  all of Xen's, which takes long
+#   make check-memory     Haskell programs at the end of memory, for hours
 #   make check-fault-full  memory that fails, at every n
 #   make            the tools and libraries, in build/
 #   make install    likewise, under PREFIX (default /usr/local)
@@ -152,7 +153,8 @@ $(B)/obj/base/%.o $(B)/obj/drivers/%.o: CFLAGS_HERE += -mno-red-zone
 # the clock, switches, and the way of data through files and sockets, most of
 # which a hello does not have.
 HOT_SRC := $(wildcard arch/x86_64/*.c core/net/*.c gate/dispatch.c) \
-	base/hw/clock.c drivers/virtio/net.c drivers/virtio/ring.c \
+	base/hw/clock.c drivers/net/frame.c drivers/virtio/net.c \
+	drivers/virtio/ring.c drivers/xen/net.c drivers/xen/net_send.c \
 	$(addprefix core/,copy.c thread/futex.c \
 		thread/schedule.c time/clock.c) \
 	$(addprefix core/file/,content.c epoll.c eventfd.c io.c pipe.c \
@@ -323,6 +325,10 @@ check-xen-full: all examples
 
 # Every n at which memory can fail while a program boots and runs, and the
 # loops of tests/fault on Xen, too.
+.PHONY: check-memory
+check-memory: all
+	tests/check memory-full
+
 .PHONY: check-fault-full
 check-fault-full: all
 	tests/check fault-full fault-xen-pv fault-xen-pvh

@@ -87,6 +87,8 @@ void net_interface_input(struct netif *netif, const void *frame, size_t size);
 int net_interface_take(struct netif *netif, void (*ready)(void *context),
                        void *context);
 void net_interface_give_back(struct netif *netif);
+/* BASE_NET_*, as the device had them last. */
+uint32_t net_interface_features(const struct netif *netif);
 /* Of one that is taken, as the base's net_send and net_recv. */
 unsigned net_interface_send(struct netif *netif,
                             const struct base_net_frame *frames,

@@ -7,7 +7,8 @@
  * socket is closed. (Linux gives each such socket a copy of every frame.) A
  * message is a whole Ethernet frame. Frames stay in the device until they are
  * asked for, and are copied once, between the device and the application; but
- * for the one that poll looks for, which is held here.
+ * for the one that poll looks for, which is held here, and for those of a
+ * device that joins segments, which are copied twice and cut again.
  *
  * Monitor held.
  */
@@ -18,8 +19,22 @@
 #include "core/net/provider.h"
 #include "core/net/socket.h"
 
+/* What the largest frame takes, in rooms as net_recv wants them. */
+#define ROOMS ((LIMIT_FRAME_LARGE + LIMIT_FRAME_SIZE - 1) / LIMIT_FRAME_SIZE)
+
+/* Where the device joins segments of TCP (BASE_NET_RX_LARGE), or a neighbour
+ * never cut them: they are cut here, as the program's stack expects frames. */
+struct large {
+    struct base_net_frame rooms[ROOMS];
+    unsigned count, next; /* rooms that are filled, and the next to be given */
+    uint8_t *frame;       /* the one that is being cut, if payload > 0 */
+    size_t header, payload, done; /* of it: bytes */
+    uint8_t data[ROOMS * LIMIT_FRAME_SIZE];
+};
+
 struct packet {
     struct net_socket socket;
+    struct large *large; /* NULL: the device has no large frames */
     struct netif *netif; /* NULL: not bound */
     uint16_t protocol;   /* as it was asked for; all frames are given */
     bool asked;          /* the device has nothing since the last news */
@@ -67,9 +82,20 @@ static int packet_bind(struct file *file, const void *address, unsigned size)
     netif = net_interface_by_index((unsigned)in.sll_ifindex);
     if (!netif || in.sll_ifindex < 2)
         return -ENODEV; /* there is nothing to take of the loopback */
+    if (net_interface_features(netif) & BASE_NET_RX_LARGE) {
+        packet->large = net_alloc(sizeof(*packet->large));
+        if (!packet->large)
+            return -ENOBUFS;
+        packet->large->count = packet->large->next = 0;
+        packet->large->payload = 0;
+    }
     result = net_interface_take(netif, ready, packet);
-    if (result != 0)
+    if (result != 0) {
+        if (packet->large)
+            net_free(packet->large);
+        packet->large = NULL;
         return result;
+    }
     packet->netif = netif;
     packet->protocol = in.sll_protocol;
     return 0;
@@ -144,11 +170,157 @@ static void checksum_make(uint8_t *frame, size_t size)
     ip[header + at + 1] = (uint8_t)sum;
 }
 
+/* -- large frames -- */
+
+static uint16_t get16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static void put16(uint8_t *at, size_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+/* Whether a frame is TCP that can be cut; else it is dropped. */
+static bool cut_begin(struct large *large, uint8_t *frame, size_t size,
+                      size_t mtu)
+{
+    const uint8_t *ip = frame + ETH_HLEN;
+    size_t header, total;
+    bool tcp;
+
+    if (size < ETH_HLEN + 60)
+        return false;
+    if (get16(frame + 12) == ETHERTYPE_IP) {
+        header = (ip[0] & 15u) * 4u;
+        total = get16(ip + 2);
+        tcp = ip[9] == IPPROTO_TCP && header >= 20;
+    } else {
+        header = 40;
+        total = 40u + get16(ip + 4);
+        tcp = get16(frame + 12) == ETHERTYPE_IPV6 && ip[6] == IPPROTO_TCP;
+    }
+    if (!tcp || total > size - ETH_HLEN || total < header + 20)
+        return false;
+    header += (ip[header + 12] >> 4) * 4u;
+    if (header < 40 || header >= total || header >= mtu)
+        return false;
+    large->frame = frame;
+    large->header = ETH_HLEN + header;
+    large->payload = total - header;
+    large->done = 0;
+    return true;
+}
+
+/* The headers of a segment: lengths, number, flags, checksums. */
+static void cut_headers(const struct large *large, uint8_t *out, size_t part,
+                        size_t segment)
+{
+    uint8_t *ip = out + ETH_HLEN, *tcp;
+    size_t total = large->header - ETH_HLEN + part, header = 40;
+    bool last = large->done + part == large->payload;
+    uint32_t sum, sequence;
+
+    if (get16(out + 12) == ETHERTYPE_IP) {
+        header = (ip[0] & 15u) * 4u;
+        put16(ip + 2, total);
+        put16(ip + 4, get16(ip + 4) + segment);
+        put16(ip + 10, 0);
+        sum = sum_of(ip, header, 0);
+        sum = (sum & 0xffff) + (sum >> 16);
+        put16(ip + 10, ~((sum & 0xffff) + (sum >> 16)) & 0xffff);
+    } else {
+        put16(ip + 4, total - 40);
+    }
+    tcp = ip + header;
+    sequence = ((uint32_t)get16(tcp + 4) << 16 | get16(tcp + 6)) +
+               (uint32_t)large->done;
+    put16(tcp + 4, sequence >> 16);
+    put16(tcp + 6, sequence);
+    if (!last)
+        tcp[13] &= (uint8_t)~0x09; /* FIN, PSH */
+    if (large->done > 0)
+        tcp[13] &= 0x7f; /* CWR */
+    checksum_make(out, large->header + part);
+}
+
+static size_t cut_next(struct packet *packet, uint8_t *out)
+{
+    struct large *large = packet->large;
+    size_t most = packet->netif->mtu + ETH_HLEN - large->header;
+    size_t part = large->payload - large->done;
+
+    if (part > most)
+        part = most;
+    memcpy(out, large->frame, large->header);
+    memcpy(out + large->header, large->frame + large->header + large->done,
+           part);
+    cut_headers(large, out, part, large->done / most);
+    large->done += part;
+    if (large->done == large->payload)
+        large->payload = 0;
+    return large->header + part;
+}
+
+/* The next frame that came, its parts joined; 0: none. */
+static size_t join_next(struct packet *packet, struct base_net_frame *out)
+{
+    struct large *large = packet->large;
+
+    if (large->next == large->count) {
+        for (unsigned i = 0; i < ROOMS; i++)
+            large->rooms[i] = (struct base_net_frame){
+                .data = large->data + i * LIMIT_FRAME_SIZE,
+                .size = LIMIT_FRAME_SIZE};
+        large->next = 0;
+        large->count =
+            packet->asked
+                ? 0
+                : net_interface_receive(packet->netif, large->rooms, ROOMS);
+        packet->asked = packet->asked || large->count == 0;
+    }
+    if (large->next == large->count)
+        return 0;
+    *out = large->rooms[large->next];
+    while ((large->rooms[large->next++].flags & BASE_NET_MORE) &&
+           large->next < large->count) {
+        const struct base_net_frame *more = &large->rooms[large->next];
+
+        memmove((uint8_t *)out->data + out->size, more->data, more->size);
+        out->size += more->size;
+    }
+    return out->size;
+}
+
+static size_t take_large(struct packet *packet, uint8_t *data)
+{
+    struct base_net_frame frame;
+
+    while (packet->large->payload == 0) {
+        if (join_next(packet, &frame) == 0)
+            return 0;
+        if (frame.size > LIMIT_FRAME_SIZE) {
+            cut_begin(packet->large, frame.data, frame.size,
+                      packet->netif->mtu);
+            continue;
+        }
+        memcpy(data, frame.data, frame.size);
+        if (frame.flags & BASE_NET_CHECKSUM_GOOD)
+            checksum_make(data, frame.size);
+        return frame.size;
+    }
+    return cut_next(packet, data);
+}
+
 /* A frame into memory of core's, or of the application's that was looked at. */
 static size_t take_frame(struct packet *packet, void *data, size_t room)
 {
     struct base_net_frame frame = {.data = data, .size = (uint32_t)room};
 
+    if (packet->large)
+        return take_large(packet, data);
     if (packet->asked)
         return 0;
     if (net_interface_receive(packet->netif, &frame, 1) == 1) {
@@ -348,6 +520,8 @@ static void packet_release(struct file *file)
 
     if (packet->netif)
         net_interface_give_back(packet->netif);
+    if (packet->large)
+        net_free(packet->large);
     net_free(packet);
     net_memory_trim();
 }

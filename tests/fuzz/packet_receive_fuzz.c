@@ -2,7 +2,8 @@
 /*
  * Frames for a packet socket, whose checksums the device left out and called
  * good: the input is a frame. What the program gets is what came, but for a TCP
- * or UDP checksum, which is then right.
+ * or UDP checksum, which is then right. A large frame comes in segments, whose
+ * checksums and bytes are right, too, or not at all.
  *
  * Links what tests/unit/net_mock.h says.
  */
@@ -19,18 +20,6 @@ const char *__asan_default_options(void)
 }
 
 static int packet;
-
-static void start(void)
-{
-    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = 2};
-
-    mock_nic = true;
-    mock_memory_bytes = 16u << 20;
-    packet = s_socket(AF_PACKET, SOCK_RAW);
-    CHECK(packet >= 0);
-    CHECK(s_bind(packet, &address, sizeof(address)) == 0);
-    s_nonblock(packet);
-}
 
 /* Where the checksum of a frame that is whole is, or 0. */
 static unsigned checksum_at(const unsigned char *frame, unsigned size,
@@ -69,22 +58,100 @@ static void check_sum(const unsigned char *frame, unsigned begin, unsigned end)
                      frame + begin, end - begin)) == 0);
 }
 
+/* TCP's data of the large frame, and where it begins; 0: it is none. */
+static unsigned payload_of(const unsigned char *frame, unsigned size,
+                           unsigned *at)
+{
+    unsigned begin = 0, end = 0, header;
+
+    if (!checksum_at(frame, size, &begin, &end) ||
+        (get16(frame + 12) == 0x0800 ? frame[23] : frame[20]) != 6 ||
+        end < begin + 20)
+        return 0;
+    header = (frame[begin + 12] >> 4) * 4u;
+    *at = begin + header;
+    return header < 20 || *at >= end ? 0 : end - *at;
+}
+
+static unsigned segments(const unsigned char *frame, unsigned size)
+{
+    static unsigned char out[2048];
+    unsigned at = 0, total = payload_of(frame, size, &at), done = 0;
+    unsigned begin = 0, end = 0;
+    long got;
+
+    while ((got = s_recv(packet, out, sizeof(out), 0)) > 0) {
+        CHECK(total > 0);
+        CHECK(got > at && got <= 1514);
+        CHECK(checksum_at(out, (unsigned)got, &begin, &end));
+        CHECK(end == got);
+        check_sum(out, begin, end);
+        CHECK(get32(out + begin + 4) == get32(frame + begin + 4) + done);
+        CHECK(done + (unsigned)got - at <= total);
+        CHECK(memcmp(out + at, frame + at + done, (unsigned)got - at) == 0);
+        if (get16(out + 12) == 0x0800)
+            CHECK(fold(sum16(0, out + 14, begin - 14)) == 0);
+        done += (unsigned)got - at;
+    }
+    CHECK(got == -EAGAIN);
+    CHECK(done == total || done == 0);
+    return done;
+}
+
+/* One that is known to be good comes whole. */
+static void known(void)
+{
+    static unsigned char frame[40000];
+
+    for (unsigned i = 0; i < sizeof(frame); i++)
+        frame[i] = (unsigned char)(i * 7 + i / 251);
+    put16(frame + 12, 0x0800);
+    memset(frame + 14, 0, 20);
+    frame[14] = 0x45;
+    put16(frame + 16, sizeof(frame) - 14);
+    frame[23] = 6;
+    frame[34 + 12] = 0x50;
+    frame[34 + 13] = 0x18;
+    mock_arriving_flags = BASE_NET_CHECKSUM_GOOD;
+    frame_arrives(frame, sizeof(frame));
+    core_net_ready();
+    CHECK(segments(frame, sizeof(frame)) == sizeof(frame) - 54);
+}
+
+static void start(void)
+{
+    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = 2};
+
+    mock_nic = true;
+    mock_nic_features = BASE_NET_RX_CHECKSUM | BASE_NET_RX_LARGE;
+    mock_memory_bytes = 16u << 20;
+    packet = s_socket(AF_PACKET, SOCK_RAW);
+    CHECK(packet >= 0);
+    CHECK(s_bind(packet, &address, sizeof(address)) == 0);
+    s_nonblock(packet);
+    known();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static unsigned char out[2048], frame[LIMIT_FRAME_SIZE];
+    static unsigned char out[2048], frame[LIMIT_FRAME_LARGE];
     static bool started;
     unsigned begin = 0, end = 0, at;
 
     if (!started)
         start();
     started = true;
-    if (size < 15 || size > LIMIT_FRAME_SIZE)
+    if (size < 15 || size > LIMIT_FRAME_LARGE)
         return 0;
     memcpy(frame, data + 1, size - 1);
     size--;
     mock_arriving_flags = data[0] & 1 ? BASE_NET_CHECKSUM_GOOD : 0;
     frame_arrives(frame, (unsigned)size);
     core_net_ready();
+    if (size > LIMIT_FRAME_SIZE) {
+        segments(frame, (unsigned)size);
+        return 0;
+    }
     if (data[0] & 2) /* held by poll */
         CHECK(s_poll(packet) & POLLIN);
     CHECK(s_recv(packet, out, data[0] & 4 ? 1500 : sizeof(out), MSG_TRUNC) ==

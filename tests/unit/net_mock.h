@@ -417,6 +417,7 @@ struct mock_frame {
 };
 static bool mock_nic;
 static uint32_t mock_nic_features;
+static uint32_t mock_arriving_flags; /* BASE_NET_* of what net_recv gives */
 static struct mock_frame *mock_sent[MOCK_FRAMES], *mock_arriving[MOCK_FRAMES];
 static unsigned mock_sent_count, mock_arriving_count;
 static unsigned mock_send_room = ~0u;
@@ -519,7 +520,8 @@ static unsigned mock_net_recv(unsigned index, struct base_net_frame *frames,
                 part = LIMIT_FRAME_SIZE;
             memcpy(frames[done].data, frame->data + at, part);
             frames[done].size = part;
-            frames[done].flags = at == 0 ? frame->flags : 0;
+            frames[done].flags =
+                at == 0 ? frame->flags | mock_arriving_flags : 0;
             at += part;
             if (at < frame->size)
                 frames[done].flags |= BASE_NET_MORE;

@@ -109,12 +109,12 @@ isValid s = fold s == 0xffff
 
 -- | A checksum after a field of sixteen bits changed (RFC 1624, equation 3).
 adjust16 :: Word16 -> Word16 -> Word16 -> Word16
-adjust16 old new check = complement (folded (folded total))
+adjust16 old new check = complement (fromIntegral (folded (folded total)))
   where
     total = fromIntegral (complement check) + fromIntegral (complement old)
       + fromIntegral new :: Word32
-    folded :: (Integral a, Bits a) => a -> Word16
-    folded t = fromIntegral (t .&. 0xffff) + fromIntegral (t `shiftR` 16)
+    folded :: Word32 -> Word32
+    folded t = (t .&. 0xffff) + (t `shiftR` 16)
 
 -- | The same for one of thirty-two bits.
 adjust32 :: Word32 -> Word32 -> Word16 -> Word16

@@ -7,12 +7,12 @@ module HaLVM.Net.Wire
   ( Wire (..), wirePair, Trouble (..), noTrouble, troubled
   ) where
 
-import Control.Concurrent.MVar
+import Control.Concurrent
 import Control.Concurrent.STM
+import Control.Monad (forM_)
 import Data.Bits (shiftR, testBit, complementBit)
 import qualified Data.ByteString as B
 import Data.ByteString (ByteString)
-import Data.IORef
 
 import HaLVM.Net.SipHash
 import HaLVM.Net.Types
@@ -59,38 +59,42 @@ noTrouble :: Trouble
 noTrouble = Trouble 0 0 0 0
 
 -- | A wire that does this to what it receives and to what it sends, the same
--- for the same key. A frame that is reordered comes after the next one.
+-- for the same key. A frame that is reordered comes one to five milliseconds
+-- late.
 troubled :: Key -> Trouble -> Wire -> IO Wire
-troubled (Key k0 k1) t wire = do
-  inward <- newIORef (newRandom (Key k0 (k1 + 1)), [])
-  outward <- newMVar (newRandom (Key k0 (k1 + 2)), [])
-  pure wire
-    { wireReceive = receive inward
-    , wireSend = \frames -> do
-        out <- modifyMVar outward $ \state ->
-          let (state', out) = mangle t frames state in pure (state', out)
-        if null out then pure () else wireSend wire out
-    }
-  where
-    receive ref = do
-      frames <- wireReceive wire
-      if null frames then pure [] else do
-        state <- readIORef ref
-        let (state', out) = mangle t frames state
-        writeIORef ref state'
-        if null out then receive ref else pure out
+troubled (Key k0 k1) t wire
+  | t == noTrouble = pure wire
+  | otherwise = do
+      arrived <- newTVarIO (Just [])
+      inward <- newMVar (newRandom (Key k0 (k1 + 1)))
+      outward <- newMVar (newRandom (Key k0 (k1 + 2)))
+      let put frames = atomically (modifyTVar' arrived (fmap (reverse frames ++)))
+          pump = do
+            frames <- wireReceive wire
+            if null frames then atomically (writeTVar arrived Nothing)
+              else mangle t inward put frames >> pump
+      _ <- forkIO pump
+      pure wire
+        { wireReceive = atomically $ readTVar arrived >>= \got -> case got of
+            Just [] -> retry
+            Just frames -> reverse frames <$ writeTVar arrived (Just [])
+            Nothing -> pure []
+        , wireSend = mangle t outward (wireSend wire)
+        }
 
-mangle :: Trouble -> [ByteString] -> (Random, [ByteString])
-       -> ((Random, [ByteString]), [ByteString])
-mangle t frames (r0, held0) = go r0 held0 [] frames
+mangle :: Trouble -> MVar Random -> ([ByteString] -> IO ()) -> [ByteString] -> IO ()
+mangle t random put frames = do
+  (now', later) <- modifyMVar random $ \r0 ->
+    let (r, a, b) = foldl one (r0, [], []) frames in pure (r, (reverse a, b))
+  forM_ later $ \(wait, f) -> forkIO (threadDelay wait >> put [f])
+  if null now' then pure () else put now'
   where
-    go r held out [] = ((r, held), reverse out)
-    go r held out (f : rest)
-      | dice 0 < lose t = go r' held out rest
-      | dice 10 < duplicate t = go r' [] (held ++ [f, f] ++ out) rest
-      | dice 20 < reorder t && null held = go r' [f] out rest
-      | dice 30 < corrupt t = go r' [] (held ++ [flipBit f] ++ out) rest
-      | otherwise = go r' [] (held ++ [f] ++ out) rest
+    one (r, out, late) f
+      | dice 0 < lose t = (r', out, late)
+      | dice 10 < duplicate t = (r', f : f : out, late)
+      | dice 20 < reorder t = (r', out, (1000 + dice 5 * 4, f) : late)
+      | dice 30 < corrupt t = (r', flipBit f : out, late)
+      | otherwise = (r', f : out, late)
       where
         (w, r') = nextWord64 r
         dice s = fromIntegral ((w `shiftR` s) `rem` 1024) :: Int

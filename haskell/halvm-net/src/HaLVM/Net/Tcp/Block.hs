@@ -145,15 +145,19 @@ data Tcb = Tcb
   , tRackEnd :: Word32
   , tRackRtt :: Time
   , tLastSent :: Time
+  , tDelivered :: Int          -- ^ bytes that arrived, by ACK or SACK, modulo 2^64
+  , tSample :: Time            -- ^ a round trip that this segment measured, or 0
   -- What output is to do
   , tSayAck :: Bool
   , tSaySyn :: Bool
+  , tSayLost :: Bool           -- ^ one lost segment, whatever the window says
   , tOut :: [Segment]          -- ^ the latest first
   , tChallenges :: Int         -- ^ sent since tChallengeAt
   , tChallengeAt :: Time
   -- Timers: when, or never
   , tRtoAt :: Time
   , tProbeAt :: Time           -- ^ tail loss probe (RFC 8985)
+  , tProbes :: Int             -- ^ of those since something arrived
   , tReorderAt :: Time         -- ^ when what is late counts as lost
   , tAckAt :: Time
   , tPersistAt :: Time
@@ -196,10 +200,11 @@ newBlock config persona local remote iss offset mtuMss = Tcb
   , tCong = newCongestion (tcpAlgorithm config) mss
   , tRecovery = NoRecovery, tRecover = iss, tDupAcks = 0
   , tRackSent = 0, tRackEnd = iss, tRackRtt = 0, tLastSent = 0
-  , tSayAck = False, tSaySyn = False, tOut = []
+  , tDelivered = 0, tSample = 0
+  , tSayAck = False, tSaySyn = False, tSayLost = False, tOut = []
   , tChallenges = 0, tChallengeAt = 0
-  , tRtoAt = never, tProbeAt = never, tReorderAt = never, tAckAt = never
-  , tPersistAt = never, tPersists = 0, tKeepAt = never, tKeepProbes = 0
+  , tRtoAt = never, tProbeAt = never, tProbes = 0, tReorderAt = never
+  , tAckAt = never, tPersistAt = never, tPersists = 0, tKeepAt = never, tKeepProbes = 0
   , tWaitAt = never
   , tKeepAlive = False, tKeepIdle = seconds 7200, tKeepInterval = seconds 75
   , tKeepCount = 9, tDetached = False, tPassive = False

@@ -12,6 +12,7 @@ module HaLVM.Net.Tcp.Input
 import qualified Data.ByteString as B
 import Data.ByteString (ByteString)
 import qualified Data.ByteString.Unsafe as BU
+import Data.Bits (unsafeShiftR)
 import Data.Foldable (foldl', toList)
 import qualified Data.Sequence as S
 import Data.Sequence (ViewL (..), viewl, (|>), (<|))
@@ -32,8 +33,10 @@ arrive now s t = case tState t of
   SynReceived
     | hasSyn s, segSeq s == tIrs t -> if
         | hasRst s -> t
-        | hasAck s -> synchronized now s { segSeq = segSeq s + 1
-                                         , segFlags = segFlags s - flagSyn } t
+        -- The window of a SYN is never scaled.
+        | hasAck s -> synchronized now s
+            { segSeq = segSeq s + 1, segFlags = segFlags s - flagSyn
+            , segWindow = segWindow s `unsafeShiftR` tSendScale t } t
         | otherwise -> t { tSaySyn = True }
   _ -> synchronized now s t
 
@@ -180,7 +183,9 @@ acknowledge now s t
     rttOfSyn x
       | tBackoff t == 0 = sampleRtt (now - tLastSent t) x
       | otherwise = x { tRto = seconds 3 }
-    newer = before (tWl1 t) (segSeq s)
+    -- What acknowledges more is newer, whatever its own number: a segment that
+    -- is sent again says today's window.
+    newer = ahead > 0 || before (tWl1 t) (segSeq s)
       || (tWl1 t == segSeq s && tWl2 t `atMost` segAck s)
     windowed x
       | newer = x
@@ -198,20 +203,19 @@ acknowledge now s t
     duplicate x
       | S.null (tFlight x) = x
       | tSack x = if null blocks then x
-          else detectLosses now (sacks x { tDupAcks = tDupAcks x + 1 })
+          else grow (tDelivered x) (detectLosses now
+                 (sampled (sacks x { tDupAcks = tDupAcks x + 1 })))
       | B.null (segPayload s), not (hasFin s), scaledWindow == tWindow t =
           plainDuplicate x { tDupAcks = tDupAcks x + 1 }
       | otherwise = x
 
     progress x =
       let bytes = ahead
-          (rtt, gone) = dropAcked now (segAck s) x
-          y = sacks gone
+          y = sampled $ sacks (dropAcked now (segAck s) x)
             { tUna = segAck s, tBackoff = 0
             , tDupAcks = if tRecovery x == NoRecovery || tSack x then 0
                 else max 0 (tDupAcks x - bytes `quot` max 1 (segmentSize x)) }
-          z = if rtt > 0 then sampleRtt rtt y else y
-      in finish (grow bytes (partial (recovered z)))
+      in finish (grow (tDelivered x) (partial (recovered y)))
 
     recovered x
       | tRecovery x /= NoRecovery, not (before (tUna x) (tRecover x)) =
@@ -221,50 +225,61 @@ acknowledge now s t
     partial x
       | tRecovery x == FastRecovery, not (tSack x) = loseFirst x
       | otherwise = detectLosses now x
-    grow bytes x
-      | tRecovery x == FastRecovery = x
+    sampled x
+      | tSample x > 0 = sampleRtt (tSample x) x { tSample = 0 }
+      | otherwise = x
+    -- By what has arrived since, in order or not.
+    grow old x
+      | bytes == 0 || tRecovery x == FastRecovery = x
+      | tRecovery x == NoRecovery && ahead == 0 = x
       | otherwise = x { tCong = onAck now (tSrtt x) (segmentSize x) bytes
                           (max (4 * segmentSize x) (tSendBuffer x)) (tCong x) }
+      where bytes = tDelivered x - old
     finish x
       | S.null (tFlight x) = finAcked now x
           { tRtoAt = never, tProbeAt = never, tReorderAt = never
           , tMarked = False }
       | otherwise = armRto now x
 
--- Takes what is acknowledged from the flight. A round trip, if one could be
--- measured (Karn: of what was sent once), and the latest that arrived.
-dropAcked :: Time -> Word32 -> Tcb -> (Time, Tcb)
-dropAcked now ack t0 = go 0 t0
+-- Takes what is acknowledged from the flight. It measures a round trip only if
+-- nothing of that was sent twice (Karn), or had arrived before.
+dropAcked :: Time -> Word32 -> Tcb -> Tcb
+dropAcked now ack t0 = go True 0 t0
   where
-    go !rtt t = case viewl (tFlight t) of
-      EmptyL -> (rtt, t)
+    go !clean !rtt t = case viewl (tFlight t) of
       f :< rest
         | end `atMost` ack ->
-            go (if flyAgain f == 0 && flyFate f /= Sacked
-                  then max 1 (now - flySent f) else rtt)
-               (if flyFate f == Sacked then t { tFlight = rest }
-                  else delivered now f t { tFlight = rest })
+            let sacked = flyFate f == Sacked
+                once = flyAgain f == 0
+            in go (clean && once)
+                  (if once && not sacked then max 1 (now - flySent f) else rtt)
+                  (if sacked then t { tFlight = rest }
+                     else delivered now f t { tFlight = rest })
         | flySeq f `before` ack ->
             let size = minus ack (flySeq f)
-            in (rtt, t { tFlight = f { flySeq = ack
-                                     , flyBytes = B.drop size (flyBytes f) }
-                                   <| rest })
-        | otherwise -> (rtt, t)
-        where end = flySeq f + fromIntegral (B.length (flyBytes f))
-                      + (if flyFin f then 1 else 0)
+            in measured clean rtt
+                 t { tFlight = f { flySeq = ack
+                                 , flyBytes = B.drop size (flyBytes f) } <| rest
+                   , tDelivered = tDelivered t + size }
+        where end = flySeq f + fromIntegral (flyLength f)
+      _ -> measured clean rtt t
+    measured clean rtt t
+      | clean && rtt > 0 = t { tSample = rtt }
+      | otherwise = t
 
 -- A segment has arrived: RACK remembers the one that was sent last.
 delivered :: Time -> Flying -> Tcb -> Tcb
-delivered now f t
+delivered now f t0
   | flyAgain f > 0 && rtt < rttFloor = t -- it was the first one that arrived
   | flySent f > tRackSent t
     || (flySent f == tRackSent t && before (tRackEnd t) end) =
       t { tRackSent = flySent f, tRackEnd = end, tRackRtt = rtt }
   | otherwise = t
   where
+    t = t0 { tDelivered = tDelivered t0 + flyLength f, tProbes = 0 }
     rtt = now - flySent f
     rttFloor = if tRttMin t == never then 0 else tRttMin t
-    end = flySeq f + fromIntegral (B.length (flyBytes f))
+    end = flySeq f + fromIntegral (flyLength f)
 
 sackBlock :: Time -> Tcb -> Block -> Tcb
 sackBlock now t (Block a b)
@@ -276,9 +291,10 @@ sackBlock now t (Block a b)
       | flyFate f == Sacked || before (flySeq f) a || before b end = x
       | otherwise = delivered now f x
           { tFlight = S.update i f { flyFate = Sacked } (tFlight x)
-          , tMarked = True }
-      where end = flySeq f + fromIntegral (B.length (flyBytes f))
-                    + (if flyFin f then 1 else 0)
+          , tMarked = True
+          , tSample = if flyAgain f == 0 then max 1 (now - flySent f)
+              else tSample x }
+      where end = flySeq f + fromIntegral (flyLength f)
 
 -- Without SACK: the third duplicate means that the first one is lost.
 plainDuplicate :: Tcb -> Tcb
@@ -292,7 +308,8 @@ plainDuplicate t
 loseFirst :: Tcb -> Tcb
 loseFirst t = case viewl (tFlight t) of
   f :< rest | flyFate f == InFlight ->
-    t { tFlight = f { flyFate = Lost } <| rest, tMarked = True }
+    t { tFlight = f { flyFate = Lost } <| rest, tMarked = True
+      , tSayLost = True }
   _ -> t
 
 -- RFC 6298, 2

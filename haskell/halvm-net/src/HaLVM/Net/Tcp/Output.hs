@@ -7,7 +7,7 @@
 -- event; it looks at the block and adds to 'tOut' whatever may be sent now.
 module HaLVM.Net.Tcp.Output
   ( output, expireTimers, resetSegment, windowField, detectLosses, armRto
-  , pipeSize, setMss
+  , pipeSize, setMss, flyLength
   ) where
 
 import qualified Data.ByteString as B
@@ -72,7 +72,7 @@ emit now flags sq bytes t = t
       , segFlags = flags .|. flagAck
       , segWindow = fromIntegral field
       , segOptions = if not (tStamps t) && null (tRcvLater t) then noOptions
-          else noOptions { optStamp = stamp now t, optSack = blocks t }
+          else noOptions { optStamp = stamp now t, optSack = blocks (B.length bytes) t }
       , segPayload = bytes
       }
 
@@ -127,11 +127,12 @@ windowField t
     new = free `unsafeShiftR` scale
     told = (old + (1 `unsafeShiftL` scale) - 1) `unsafeShiftR` scale
 
--- Up to three blocks, the one of the last segment first (RFC 2018, section 4).
-blocks :: Tcb -> [Block]
-blocks t
+-- Up to three blocks, the one of the last segment first (RFC 2018, section 4),
+-- and as many as fit beside so many bytes.
+blocks :: Int -> Tcb -> [Block]
+blocks size t
   | null (tRcvLater t) || not (tSack t) = []
-  | otherwise = take 3 (filter fresh all' ++ filter (not . fresh) all')
+  | otherwise = take (min 3 ((segmentSize t - size - 4) `quot` 8)) (filter fresh all' ++ filter (not . fresh) all')
   where
     all' = merged (tRcvLater t)
     fresh (Block a b) =
@@ -229,15 +230,19 @@ armRto now t = t { tRtoAt = now + rtoNow t }
 rtoNow :: Tcb -> Time
 rtoNow t = min (tcpRtoMax (tConfig t)) (tRto t `unsafeShiftL` min 16 (tBackoff t))
 
--- The tail loss probe (RFC 8985, 7.2).
+-- The tail loss probe (RFC 8985, 7.2). Here it is sent in a recovery, too,
+-- and up to four times, each after twice the time: when the last segment that
+-- was sent again is lost once more, nothing else would tell before the
+-- retransmission timer.
 armProbe :: Time -> Tcb -> Tcb
 armProbe now t
-  | tSack t, tSrtt t > 0, tRecovery t == NoRecovery, at < tRtoAt t =
+  | tSack t, tSrtt t > 0, tBackoff t == 0, tProbes t < 4, at < tRtoAt t =
       t { tProbeAt = at }
   | otherwise = t { tProbeAt = never }
   where
-    at = now + max (millis 10) (2 * tSrtt t)
-      + (if S.length (tFlight t) == 1 then millis 200 else 0)
+    at = now + max (millis 10) (2 * tSrtt t) `unsafeShiftL` tProbes t
+      + (if S.length (tFlight t) == 1 && tRecovery t == NoRecovery
+           then millis 200 else 0)
 
 -- Takes exactly so many bytes, of which there are enough. Without copying
 -- where one piece has them.
@@ -275,8 +280,10 @@ retransmit :: Time -> Tcb -> Tcb
 retransmit now t0 = go (pipeSize t0) 0 t0
   where
     go !pipe from t = case S.findIndexL isLost (S.drop from (tFlight t)) of
-      Just i | pipe == 0 || pipe + flyLength f <= congWindow (tCong t) ->
-                 go (pipe + flyLength f) (at + 1) (sendAgain now at f t)
+      Just i | pipe == 0 || tSayLost t
+               || pipe + flyLength f <= congWindow (tCong t) + limited t ->
+                 go (pipe + flyLength f) (at + 1)
+                   (sendAgain now at f t { tSayLost = False })
              | otherwise -> t
         where at = from + i
               f = S.index (tFlight t) at
@@ -289,7 +296,7 @@ sendAgain now at f t = arm $ emit now flags (flySeq f) (flyBytes f) t
                               , flyFate = InFlight } (tFlight t) }
   where
     flags = if flyFin f then flagFin .|. flagPsh else 0
-    arm x = if tRtoAt x == never then armRto now x else x
+    arm x = armProbe now (if tRtoAt x == never then armRto now x else x)
 
 -- | Marks what is lost: whatever was sent long enough before something that
 -- has arrived (RACK, RFC 8985), and begins a recovery when something is.
@@ -311,7 +318,7 @@ detectLosses now t
           && before (flySeq f + fromIntegral (flyLength f)) (tRackEnd t))
     enter x
       | tRecovery x == NoRecovery = x
-          { tRecovery = FastRecovery, tRecover = tNxt x, tProbeAt = never
+          { tRecovery = FastRecovery, tRecover = tNxt x, tSayLost = True
           , tCong = onLoss (segmentSize x) (flightSize x) (tCong x) }
       | otherwise = x
 
@@ -376,20 +383,22 @@ expireTimers now t0
 -- found by SACK.
 tailProbe :: Time -> Tcb -> Tcb
 tailProbe now t
-  | S.null (tFlight t) || tRecovery t /= NoRecovery = t
-  | tUnsentBytes t > 0, tWindow t - flightSize t >= size = fresh
-  | otherwise = case S.viewr (tFlight t) of
-      _ S.:> f | flyFate f == InFlight ->
-        armRto now (sendAgain now (S.length (tFlight t) - 1) f t { tMarked = True })
-      _ -> t
+  | S.null (tFlight t) = t
+  | tRecovery t == NoRecovery, tUnsentBytes t > 0
+  , tWindow t - flightSize t >= size = fresh
+  | otherwise = case S.findIndexR ((== InFlight) . flyFate) (tFlight t) of
+      Just i -> first (sendAgain now i (S.index (tFlight t) i) counted)
+      Nothing -> t
   where
     size = min (effectiveMss t) (tUnsentBytes t)
+    counted = t { tMarked = True, tProbes = tProbes t + 1 }
+    first x = if tProbes t == 0 then armRto now x else x
     fresh =
       let (bytes, rest) = takeBytes size (tUnsent t)
-      in armRto now $ emit now flagPsh (tNxt t) bytes t
+      in armProbe now $ armRto now $ emit now flagPsh (tNxt t) bytes t
            { tUnsent = rest, tUnsentBytes = tUnsentBytes t - size
            , tFlight = tFlight t |> Flying (tNxt t) bytes False now 0 InFlight
-           , tNxt = tNxt t + fromIntegral size }
+           , tNxt = tNxt t + fromIntegral size, tProbes = tProbes t + 1 }
 
 timeout :: Time -> Tcb -> Tcb
 timeout now t

@@ -335,6 +335,7 @@ zeroWindow = check
   [ ("nothing-at-once", null [s | s <- segments r1, B.length (segPayload s) > 0])
   , ("probes", length probes >= 4 && all ((== nxt - 1) . segSeq) probes)
   , ("still-open", stateOf late == [Established])
+  , ("nobody-there", rAnswer (ask (Receive 2 1) (wait (seconds 3000) asked)) == Failed TimedOut)
   , ("resumes", sum (map (B.length . segPayload) (segments open')) > 0) ]
   where
     (r, nxt) = opened (begin id)
@@ -342,7 +343,9 @@ zeroWindow = check
     r1 = ask (Send 2 (B.replicate 5000 1)) (fresh r0)
     asked = wait (seconds 20) (fresh r1)
     probes = segments asked
-    late = wait (seconds 36000) asked
+    -- For hours, as long as the peer answers each.
+    late = foldl' (\x _ -> feed (tcp (seg flagAck 1000 nxt B.empty) { segWindow = 0 }) (wait (seconds 60) x))
+      asked [1 .. 600 :: Int]
     open' = feed (tcp (seg flagAck 1000 nxt B.empty)) (fresh late)
 
 halfClose :: Maybe String

@@ -4,10 +4,11 @@
 --   interop TAP [OPTION ...] COMMAND
 --
 --   serve PORT        an HTTP server: /N answers N bytes of a pattern,
---                     /census the state of the stack, PUT counts and checks
+--                     /census the state of the stack, PUT counts and checks;
+--                     and port 7 gives back what it gets, TCP and UDP
 --   fetch ADDR PORT N fetches /N of such a server, and checks it
---   push ADDR PORT N  sends N bytes of the pattern to a port, half-closes, and
---                     prints the answer
+--   echo ADDR PORT N  sends N bytes of the pattern to a port that gives them
+--                     back, and checks them
 --   dhcp              prints the address that DHCP gave
 --   resolve NAME      prints the addresses of a name
 --   sit               answers pings
@@ -87,7 +88,7 @@ run name o command = do
   case command of
     ["serve", port] -> serve stack (read port)
     ["fetch", a, port, n] -> fetch stack (Endpoint (addr a) (read port)) (read n)
-    ["push", a, port, n] -> push stack (Endpoint (addr a) (read port)) (read n)
+    ["echo", a, port, n] -> echo stack (Endpoint (addr a) (read port)) (read n)
     ["dhcp"] -> do
       found <- waitAddress stack (seconds 10)
       unless found (die "no address")
@@ -130,6 +131,7 @@ checkPattern more limit = go 0 True
 serve :: Net -> Int -> IO ()
 serve net port = do
   l <- listenOn net (Endpoint anyV6 (fromIntegral port)) 1024
+  _ <- forkIO (echoes net)
   putStrLn "ready"
   served <- newIORef (0 :: Int)
   forever $ do
@@ -211,11 +213,28 @@ fetch net to n = do
         when (B.null more) (die "no answer")
         skipHead c (b <> more)
 
-push :: Net -> Endpoint -> Int -> IO ()
-push net to n = do
+echo :: Net -> Endpoint -> Int -> IO ()
+echo net to n = do
   c <- connectTo net to
-  sendPattern c n
-  shutdown c HowSend
-  let go acc = recv c 4096 >>= \b -> if B.null b then pure acc else go (acc <> b)
-  go B.empty >>= B.putStr
+  finished <- newEmptyMVar
+  _ <- forkIO ((sendPattern c n >> shutdown c HowSend) `finally` putMVar finished ())
+  first <- recv c 262144
+  (got, good) <- checkPattern (recv c 262144) n first
+  takeMVar finished
+  end <- recv c 1
   close c
+  putStrLn (show got ++ (if good then " good" else " bad"))
+  unless (good && got == n && B.null end) exitFailure
+
+-- What comes goes back.
+echoes :: Net -> IO ()
+echoes net = do
+  l <- listenOn net (Endpoint anyV6 7) 128
+  u <- datagramOn net (Endpoint anyV6 7)
+  _ <- forkIO $ forever $ do
+    (from, _, b) <- recvFrom u
+    handle (\e -> let _ = e :: NetError in pure ()) (sendTo u from b)
+  forever $ do
+    (c, _) <- accept l
+    let go = recv c 262144 >>= \b -> unless (B.null b) (sendAll c b >> go)
+    forkIO (handle (\e -> let _ = e :: NetError in pure ()) go `finally` close c)

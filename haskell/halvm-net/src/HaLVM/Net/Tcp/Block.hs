@@ -161,7 +161,8 @@ data Tcb = Tcb
   , tReorderAt :: Time         -- ^ when what is late counts as lost
   , tAckAt :: Time
   , tPersistAt :: Time
-  , tPersists :: Int
+  , tPersists :: Int           -- ^ probes of the window, one after the other
+  , tUnanswered :: Int         -- ^ of those since the peer spoke last
   , tKeepAt :: Time
   , tKeepProbes :: Int
   , tWaitAt :: Time            -- ^ TIME-WAIT, orphaned FIN-WAIT-2
@@ -204,7 +205,7 @@ newBlock config persona local remote iss offset mtuMss = Tcb
   , tSayAck = False, tSaySyn = False, tSayLost = False, tOut = []
   , tChallenges = 0, tChallengeAt = 0
   , tRtoAt = never, tProbeAt = never, tProbes = 0, tReorderAt = never
-  , tAckAt = never, tPersistAt = never, tPersists = 0, tKeepAt = never, tKeepProbes = 0
+  , tAckAt = never, tPersistAt = never, tPersists = 0, tUnanswered = 0, tKeepAt = never, tKeepProbes = 0
   , tWaitAt = never
   , tKeepAlive = False, tKeepIdle = seconds 7200, tKeepInterval = seconds 75
   , tKeepCount = 9, tDetached = False, tPassive = False

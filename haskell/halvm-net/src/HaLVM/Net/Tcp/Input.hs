@@ -117,10 +117,12 @@ synchronized now s t
       -- A FIN that comes again starts the wait anew (3.10.7.8).
       | tState t == TimeWait && hasFin s =
           sayAck t { tWaitAt = now + tcpTimeWait (tConfig t) }
-      | otherwise = sayAck t
-    alive x
+      -- It may be the answer to a probe.
+      | otherwise = sayAck t { tUnanswered = 0 }
+    alive x0
       | tKeepAlive x = x { tKeepAt = now + tKeepIdle x, tKeepProbes = 0 }
       | otherwise = x
+      where x = if tUnanswered x0 > 0 then x0 { tUnanswered = 0 } else x0
 
 data Verdict = Stop !Tcb | Go !Tcb
 

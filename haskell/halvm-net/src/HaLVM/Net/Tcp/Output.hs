@@ -117,6 +117,8 @@ sendSyn now t = armed
 -- telling (SWS avoidance, 3.8.6.2.2).
 windowField :: Tcb -> Int
 windowField t
+  -- The SYN may have to be sent again, and says what it said.
+  | tState t == SynReceived = min 65535 told
   | free - old >= min (tRcvBuffer t `quot` 2) (segmentSize t)
   , new > told = min 65535 new
   | otherwise = min 65535 told
@@ -435,7 +437,10 @@ persistTime t = min (seconds 60)
 windowProbe :: Time -> Tcb -> Tcb
 windowProbe now t
   | not (S.null (tFlight t)) || tUnsentBytes t == 0 = t { tPersistAt = never }
-  | tPersists t > 2 * tcpRetries (tConfig t) && tDetached t =
+  -- A peer that answers may keep its window closed for ever (RFC 1122,
+  -- 4.2.2.17), unless nobody here waits any more.
+  | tUnanswered t >= tcpRetries (tConfig t)
+    || (tDetached t && tPersists t > 2 * tcpRetries (tConfig t)) =
       closedWith (Just TimedOut) t
   | size > 0 =
       let (bytes, rest) = takeBytes size (tUnsent t)
@@ -447,7 +452,8 @@ windowProbe now t
   | otherwise = emit now 0 (tUna t - 1) B.empty next
   where
     size = minimum [effectiveMss t, tUnsentBytes t, tWindow t]
-    next = let t' = t { tPersists = tPersists t + 1 }
+    next = let t' = t { tPersists = tPersists t + 1
+                      , tUnanswered = tUnanswered t + 1 }
            in t' { tPersistAt = now + persistTime t' }
 
 keepAlive :: Time -> Tcb -> Tcb

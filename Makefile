@@ -58,10 +58,10 @@ MUSL_LEFT_OUT := src/thread/x86_64/clone.o src/process/x86_64/vfork.o \
 	src/malloc/free.o src/malloc/calloc.o \
 	src/string/x86_64/memcpy.o src/string/x86_64/memmove.o \
 	src/string/x86_64/memset.o src/env/__libc_start_main.o \
-	src/network/resolvconf.o
+	src/network/resolvconf.o src/internal/vdso.o
 LIBC_SRC := $(wildcard libc/*.c libc/*.S)
 LIBC_OBJ := $(LIBC_SRC:%=$(B)/obj/%.o) $(B)/obj/libc/libc_start_main.o \
-	$(B)/obj/libc/musl_resolvconf.o
+	$(B)/obj/libc/musl_resolvconf.o $(B)/obj/libc/musl_vdso.o
 MUSL_INCLUDES = -I$(TOP)/libc/include -Iinclude -I. -I$(MUSL)/arch/x86_64 \
 	-I$(MUSL)/arch/generic -I$(B)/musl/obj/src/internal \
 	-I$(MUSL)/src/include -I$(MUSL)/src/internal \
@@ -94,6 +94,12 @@ $(B)/obj/libc/libc_start_main.o: $(B)/musl/built
 	$(Q)objcopy --redefine-sym __halvm_sys_open=__halvm_sys_open_at_start \
 		--redefine-sym __halvm_sys_poll=__halvm_sys_poll_at_start \
 		$(B)/musl/obj/src/env/__libc_start_main.o $@
+
+# Called by libc/vdso.c.
+$(B)/obj/libc/musl_vdso.o: $(B)/musl/built
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-sym __vdsosym=__musl_vdsosym \
+		$(B)/musl/obj/src/internal/vdso.o $@
 
 # Called by libc/resolvconf.c.
 $(B)/obj/libc/musl_resolvconf.o: $(B)/musl/built
@@ -216,6 +222,23 @@ $(B)/lib/halvm/lib/libhalvm-compat.a: $(COMPAT_OBJ)
 	$(Q)$(AR) rcsD $@.new $^
 	$(Q)mv $@.new $@
 
+# What a program that takes calls over is linked with (docs/rerouting.md):
+# application code, like libhalvm-compat.
+REROUTE_SRC := $(wildcard reroute/*.c)
+REROUTE_OBJ := $(REROUTE_SRC:%=$(B)/obj/%.o)
+$(B)/obj/reroute/%.o: reroute/% $(B)/musl/built
+	@mkdir -p $(@D)
+	@echo "  CC $@"
+	$(Q)$(CC) -std=c11 -O2 -g $(MAP) -nostdinc -isystem $(B)/musl/root/include \
+		-isystem $(GCC_INCLUDE) -Iinclude -I. -D_GNU_SOURCE -fno-pie \
+		-U_FORTIFY_SOURCE -ffunction-sections -fdata-sections \
+		-fno-stack-protector $(WARN) -MMD -MP -c -o $@ $<
+$(B)/lib/halvm/lib/libhalvm-reroute.a: $(REROUTE_OBJ)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@.new
+	$(Q)$(AR) rcsD $@.new $^
+	$(Q)mv $@.new $@
+
 $(B)/lib/halvm/include/stdio.h: $(B)/musl/built $(wildcard include/halvm/*)
 	$(Q)mkdir -p $(B)/lib/halvm/include $(B)/lib/halvm/lib
 	$(Q)cp -r $(B)/musl/root/include/. $(B)/lib/halvm/include/
@@ -224,7 +247,7 @@ $(B)/lib/halvm/include/stdio.h: $(B)/musl/built $(wildcard include/halvm/*)
 		$(TOP)/$(B)/lib/halvm/lib/
 	$(Q)touch $@
 
-LIBS := libc.a libhalvm.a libhalvm-compat.a halvm-boot.o
+LIBS := libc.a libhalvm.a libhalvm-compat.a libhalvm-reroute.a halvm-boot.o
 .PHONY: sysroot
 sysroot: $(B)/lib/halvm/include/stdio.h $(LIBS:%=$(B)/lib/halvm/lib/%)
 

@@ -34,9 +34,10 @@ static long (*const dispatch_table[GATE_CALLS])(long, long, long, long, long,
 long __halvm_syscall_dynamic(long number, long a, long b, long c, long d,
                              long e, long f)
 {
-    if (gate_state[0] == GATE_HOST)
-        return __halvm_host_syscall(number, a, b, c, d, e, f);
-    if (number < 0 || number >= GATE_CALLS || dispatch_table[number] == NULL)
+    if (number < 0 || number >= GATE_CALLS || dispatch_table[number] == NULL) {
+        if (gate_state[0] & GATE_HOST)
+            return __halvm_host_syscall(number, a, b, c, d, e, f);
         return -ENOSYS;
+    }
     return dispatch_table[number](a, b, c, d, e, f);
 }

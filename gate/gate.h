@@ -16,14 +16,18 @@
 
 #define GATE_CALLS 512 /* numbers 0 to 511 */
 
-#define GATE_HOST  1 /* pass to the host kernel; excludes the others */
-#define GATE_TRACE 2 /* say what is called and what it returned */
+#define GATE_HOST    1 /* there is a host kernel: it gets what none takes */
+#define GATE_TRACE   2 /* say what is called and what it returned */
+#define GATE_HANDLER 4 /* the program has taken the call over: reroute.c */
 
 #define GATE_RESTART 512 /* CORE_RESTART, for lock.S */
 
 #ifndef __ASSEMBLER__
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "halvm/reroute.h"
 
 extern volatile uint8_t gate_state[GATE_CALLS] __asm__("__halvm_gate_state");
 
@@ -34,6 +38,27 @@ struct gate_call {
     char text[]; /* name, a zero, one letter an argument, a zero */
 };
 _Static_assert(sizeof(struct gate_call) == 16, "known to stubs.S");
+
+/* One call taken over by one registration (gate/reroute.c). A link stays one
+ * of its number for ever, so that a thread that still looks at it while it is
+ * given back, and taken again, only finds another handler of the same call. */
+struct gate_link {
+    volatile uint64_t stamp; /* the registration; GATE_STAMP_NONE: free */
+    long (*handler)(void *context, const struct halvm_call *call);
+    void *context;
+    struct gate_link *volatile next; /* older */
+    volatile uint32_t active;        /* threads in handler, or looking */
+    uint32_t number_plus_one;        /* 0: never used */
+};
+#define GATE_STAMP_NONE UINT64_MAX
+
+/* Whether a handler can have the call; names.c. */
+bool gate_is_reroutable(long number);
+/* Where stubs.S goes for GATE_HANDLER: gate_reroute, once there is one. */
+extern void (*gate_reroute_entry)(void);
+/* Whether the calling thread is in a handler; NULL as long as there is none.
+ * libc/cancel.c asks. */
+extern int (*gate_in_handler)(void) __asm__("__halvm_in_handler");
 
 /* gate/slow.c: gate_state is neither 0 nor GATE_HOST. */
 long gate_slow_call(const struct gate_call *call, const long args[6]);

@@ -9,6 +9,9 @@
 
 _Static_assert(GATE_RESTART == CORE_RESTART, "known to lock.S");
 
+void (*gate_reroute_entry)(void);
+int (*gate_in_handler)(void);
+
 long gate_slow_call(const struct gate_call *call, const long args[6])
 {
     long result;

@@ -69,7 +69,13 @@ gate_slow:
     mov %rcx, %r10
     syscall
     ret
-1:  cmpq $0, (%r11)
+1:  testb $GATE_HANDLER, __halvm_gate_state(%rax)
+    je gate_slow_core
+    jmp *gate_reroute_entry(%rip)
+    /* No handler, or none that this thread sees; the host's are gone. */
+    .globl gate_slow_core
+gate_slow_core:
+    cmpq $0, (%r11)
     je 2f
     push %r9
     push %r8

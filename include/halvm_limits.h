@@ -13,6 +13,10 @@
 #define LIMIT_ARGUMENTS         128  /* of argv */
 #define LIMIT_ENVIRONMENT       128  /* variables */
 
+/* -- rerouting (gate/reroute.c) -- */
+#define LIMIT_REROUTES     2048 /* calls taken over: numbers * registrations */
+#define LIMIT_REROUTES_ONE 32   /* registrations of one call */
+
 /* -- memory (core/mem) -- */
 #define LIMIT_VMAS            65536 /* mappings; Linux: vm.max_map_count 65530 */
 #define LIMIT_MAIN_STACK_SIZE (8u << 20)   /* bytes, and at most memory / 8 */

@@ -14,6 +14,10 @@
  * and musl's __cancel ends the thread, or says -ECANCELED where musl asked for
  * that (PTHREAD_CANCEL_MASKED, in pthread_cond_wait).
  * A program that never cancels does not link pthread_cancel and pays one test.
+ *
+ * A call that the program has taken over (halvm/reroute.h) on a host kernel is
+ * in neither world: it is looked whether the thread is cancelled before it and
+ * after it, and a cancellation that comes while the handler runs waits for it.
  */
 #include "pthread_impl.h"
 #include "syscall.h"
@@ -31,6 +35,9 @@ hidden long __halvm_cp(long a, long b, long c, long d, long e, long f,
 {
     long result;
 
+    /* A handler's own calls do not end its thread: it must return. */
+    if (gate_in_handler && gate_in_handler())
+        return stub(a, b, c, d, e, f);
     if (gate_state[number] == GATE_HOST)
         return (__syscall_cp)(number, a, b, c, d, e, f);
     if (!pthread_cancel)
@@ -43,9 +50,13 @@ hidden long __halvm_cp(long a, long b, long c, long d, long e, long f,
         return stub(a, b, c, d, e, f);
     if (self->cancel)
         return __cancel();
-    __halvm_cancel_point(1);
-    result = stub(a, b, c, d, e, f);
-    __halvm_cancel_point(0);
+    if (gate_state[number] & GATE_HOST) { /* and a handler */
+        result = stub(a, b, c, d, e, f);
+    } else {
+        __halvm_cancel_point(1);
+        result = stub(a, b, c, d, e, f);
+        __halvm_cancel_point(0);
+    }
     if (result == -EINTR && number != SYS_close && self->cancel &&
         self->canceldisable != PTHREAD_CANCEL_DISABLE)
         result = __cancel();

@@ -21,8 +21,8 @@ __clone:
     mov %r8, %rdx
     mov 8(%rsp), %rcx
     mov %r9, %r8
-    cmpb $GATE_HOST, __halvm_gate_state+56(%rip)
-    je 1f
+    testb $GATE_HOST, __halvm_gate_state+56(%rip)
+    jnz 1f
     jmp __halvm_sys_clone
 1:  mov %rcx, %r10
     mov $56, %eax

@@ -15,7 +15,7 @@ hidden int __musl_get_resolv_conf(struct resolvconf *, char *, size_t);
 
 int __get_resolv_conf(struct resolvconf *conf, char *search, size_t size)
 {
-    if (gate_state[SYS_socket] != GATE_HOST)
+    if (!(gate_state[SYS_socket] & GATE_HOST))
         __halvm_resolver();
     return __musl_get_resolv_conf(conf, search, size);
 }

@@ -10,8 +10,8 @@
     .globl __unmapself
     .type __unmapself, @function
 __unmapself:
-    cmpb $GATE_HOST, __halvm_gate_state+11(%rip)
-    jne __halvm_unmapself
+    testb $GATE_HOST, __halvm_gate_state+11(%rip)
+    jz __halvm_unmapself
     mov $11, %eax /* munmap(rdi, rsi) */
     syscall
     xor %edi, %edi

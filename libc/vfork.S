@@ -10,8 +10,8 @@
     .globl vfork
     .type vfork, @function
 vfork:
-    cmpb $GATE_HOST, __halvm_gate_state+58(%rip)
-    jne 1f
+    testb $GATE_HOST, __halvm_gate_state+58(%rip)
+    jz 1f
     pop %rdx
     mov $58, %eax
     syscall

@@ -127,3 +127,28 @@ install: all
 		$(D)/share/bash-completion/completions/halvm
 tools: $(TOOL_PROGRAMS) $(TOOL_FILES) $(MAN_PAGES) $(B)/completion/halvm
 
+
+# -- the Haskell package (haskell/halvm), for programs that halvm-ghc builds ------
+# A package database of its own, named by GHC's version, whose files are found
+# relative to it: so "make install" copies it as it is.
+
+GHC_VERSION := $(shell command -v $(GHC) >/dev/null && $(GHC) --numeric-version)
+HASKELL := $(L)/haskell/$(GHC_VERSION)
+ifneq ($(GHC_VERSION),)
+tools: $(HASKELL)/package.conf.d/package.cache $(L)/haskell/halvm/halvm.cabal
+endif
+
+$(HASKELL)/package.conf.d/package.cache: haskell/halvm/halvm.cabal \
+		$(wildcard haskell/halvm/cbits/* haskell/halvm/src/System/*.hs \
+		haskell/halvm/src/System/*/*.hs haskell/halvm/src/System/*/*/*.hs) \
+		tools/haskell-package $(B)/bin/halvm-cc $(B)/bin/halvm-ghc \
+		$(L)/ghc/compiler $(LIBS:%=$(L)/lib/%) $(L)/include/stdio.h
+	@echo "  CABAL haskell/halvm"
+	$(Q)tools/haskell-package haskell/halvm $(HASKELL) $(B)/bin/halvm-ghc \
+		$(B)/obj/haskell
+
+# Its source, for cabal projects: "packages: . FOLDER" in cabal.project.
+$(L)/haskell/halvm/halvm.cabal: haskell/halvm/halvm.cabal \
+		$(HASKELL)/package.conf.d/package.cache
+	$(Q)rm -rf $(@D)
+	$(Q)cp -r haskell/halvm $(@D)

@@ -300,10 +300,34 @@ $(E)/web: $(wildcard examples/web/*.hs) $(READY) | all
 		'-optP-DGIT_HASH="$(GIT_HASH)"' -outputdir $@.obj -o $@ \
 		examples/web/Main.hs
 
+# -- halvm-net as an ordinary Linux process, for its tests -----------------------
+
+N := $(B)/halvm-net
+HALVM_NET_HS := $(shell find haskell/halvm-net -name '*.hs') \
+	$(wildcard examples/decoy/*.hs)
+# Plain GHC. The modules are compiled once, for all three.
+HALVM_NET_GHC := ghc -v0 -O -Wall -Wno-incomplete-uni-patterns \
+	-Wno-missing-home-modules -ihaskell/halvm-net/src -outputdir $(N)/obj
+.PHONY: halvm-net
+halvm-net: $(N)/interop $(N)/properties $(N)/decoy
+$(N)/done: $(HALVM_NET_HS)
+	@mkdir -p $(N)
+	@echo "  GHC haskell/halvm-net (a minute)"
+	$(Q)$(HALVM_NET_GHC) -ihaskell/halvm-net/tests -main-is Main \
+		-o $(N)/interop haskell/halvm-net/tests/Interop.hs
+	$(Q)rm -f $(N)/obj/Main.*
+	$(Q)$(HALVM_NET_GHC) -ihaskell/halvm-net/tests \
+		-o $(N)/properties haskell/halvm-net/tests/Properties.hs
+	$(Q)rm -f $(N)/obj/Main.*
+	$(Q)$(HALVM_NET_GHC) -iexamples/decoy \
+		-o $(N)/decoy examples/decoy/Main.hs
+	@touch $@
+$(N)/interop $(N)/properties $(N)/decoy: $(N)/done
+
 demo: examples
 	sh examples/demo.sh
 
-check: all examples
+check: all examples halvm-net
 	tests/check
 
 # Xen's guests in full: every test as PV and PVH, domains that come and go,

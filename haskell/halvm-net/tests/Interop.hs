@@ -215,6 +215,8 @@ fetch net to n = do
 
 echo :: Net -> Endpoint -> Int -> IO ()
 echo net to n = do
+  -- Duplicates of an IPv6 address are looked for during the first second.
+  unless (isV4 (endAddr to)) (threadDelay 1200000)
   c <- connectTo net to
   finished <- newEmptyMVar
   _ <- forkIO ((sendPattern c n >> shutdown c HowSend) `finally` putMVar finished ())

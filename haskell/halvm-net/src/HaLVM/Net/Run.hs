@@ -12,7 +12,7 @@
 -- > stop net
 module HaLVM.Net.Run
   ( Net, start, startWith, stop, request, waiting, wakeOf, inspect, now
-  , setWakeHook, setTouchHook, waitAddress, randomNumber
+  , setWakeHook, setTouchHook, setAddressHook, waitAddress, randomNumber
   ) where
 
 import Control.Concurrent
@@ -39,6 +39,7 @@ data Net = Net
   , netSleep :: IORef Time   -- until when the clock's thread sleeps
   , netWake :: IORef (SockId -> Ready -> IO ())
   , netTouch :: IORef (Touch -> IO ())
+  , netMoved :: IORef (IO ())
   , netThreads :: IORef [ThreadId]
   }
 
@@ -61,7 +62,7 @@ startWith key config wires = do
   let (stack, actions) = newStack time key config
   net <- Net <$> newMVar stack <*> pure (I.fromList (zip [1 ..] wires))
     <*> newIORef I.empty <*> newEmptyMVar <*> newIORef 0
-    <*> newIORef (\_ _ -> pure ()) <*> newIORef (\_ -> pure ()) <*> newIORef []
+    <*> newIORef (\_ _ -> pure ()) <*> newIORef (\_ -> pure ()) <*> newIORef (pure ()) <*> newIORef []
   perform net actions
   threads <- mapM (\(i, w) -> forkIO (receiver net i w)) (I.toList (netWires net))
   clock <- forkIO (keepTime net)
@@ -82,6 +83,10 @@ setWakeHook net = writeIORef (netWake net)
 -- | The same for whoever touches an address, if the configuration watches.
 setTouchHook :: Net -> (Touch -> IO ()) -> IO ()
 setTouchHook net = writeIORef (netTouch net)
+
+-- | The same when addresses of ours come or go.
+setAddressHook :: Net -> IO () -> IO ()
+setAddressHook net = writeIORef (netMoved net)
 
 -- All that touches the stack comes here: the lock, the step, its actions.
 locked :: Net -> (Time -> Stack -> (a, Stack, [Action])) -> (a -> IO b) -> IO b
@@ -111,6 +116,7 @@ perform net actions = do
       hook <- readIORef (netWake net)
       hook s ready
     Touched t -> readIORef (netTouch net) >>= ($ t)
+    AddressesChanged -> join (readIORef (netMoved net))
     Transmit _ _ -> pure ()
 
 -- | Wakes whoever waits for a socket.

@@ -12,7 +12,7 @@ module HaLVM.Net.Stack.Connections
   , newSocket, removeSocket, refresh, readiness, findListener, addBound
   , dropBound
     -- * Choices
-  , initialSequence, choosePort, newTcb, mssFor
+  , initialSequence, choosePort, newTcb, mssFor, wishes
     -- * Segments
   , sendSegment, acceptSyn, acceptCookie
   ) where
@@ -223,6 +223,14 @@ newTcb now local remote iss s0 =
     offset = fromIntegral (sipHash (sKey s0) (5 : addrWords (endAddr local)
                                                 ++ addrWords (endAddr remote)))
 
+-- | What the user wanted of a socket before it was a connection.
+wishes :: Time -> Socket -> Tcb -> Tcb
+wishes now sk t = keep t { tNoDelay = skNoDelay sk }
+  where
+    keep x = case skKeepAlive sk of
+      Just (idle, interval, n) -> setKeepAlive now True idle interval n x
+      Nothing -> x
+
 -- | The segment size that the path allows.
 mssFor :: Time -> Addr -> Addr -> Stack -> Int
 mssFor now local remote s
@@ -300,11 +308,12 @@ acceptSyn now local remote g (l, lsk, ls) s
     || I.size (sSockets s) >= cfgSocketsMax (sConfig s) = sendCookie now local remote g s
   | otherwise =
       let (t, s1) = newTcb now local remote Nothing s
-          t' = flush now (openPassive now g t)
+          t' = flush now (openPassive now g (wishes now lsk t))
           sk = Socket { skProto = Tcp, skIpv6 = skIpv6 lsk, skOnlyV6 = False
                       , skLocal = local { endPort = 0 }
                       , skBody = Stream t', skReady = Ready False False False
-                      , skUser = False }
+                      , skUser = False, skKeepAlive = skKeepAlive lsk
+                      , skNoDelay = skNoDelay lsk }
           (i, s2) = newSocket sk s1
           s3 = s2 { sConns = M.insert (connKey local remote) i (sConns s2)
                   , sSockets = I.insert l lsk { skBody = Listening ls
@@ -360,12 +369,14 @@ acceptCookie now local remote g (l, lsk, ls) s
       clock <- find valid [cookieClock now, cookieClock now - 1]
       let size = fromIntegral (got .&. 7)
           (t, s1) = newTcb now local remote (Just got) s
-          opened = openFromCookie now g (cookieSizes !! size) (clock `seq` t)
+          opened = openFromCookie now g (cookieSizes !! size)
+            (clock `seq` wishes now lsk t)
           t' = segmentArrives now g opened
           sk = Socket { skProto = Tcp, skIpv6 = skIpv6 lsk, skOnlyV6 = False
                       , skLocal = local { endPort = 0 }
                       , skBody = Stream t', skReady = Ready False False False
-                      , skUser = False }
+                      , skUser = False, skKeepAlive = skKeepAlive lsk
+                      , skNoDelay = skNoDelay lsk }
           (i, s2) = newSocket sk s1
           s3 = s2 { sConns = M.insert (connKey local remote) i (sConns s2) }
           s4 = refresh l lsk { skBody = Listening ls { lsQueue = lsQueue ls |> i } } s3

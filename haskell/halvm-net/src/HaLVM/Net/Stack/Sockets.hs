@@ -130,7 +130,8 @@ openSocket proto v6 s
       , skBody = case proto of
           Tcp -> Fresh
           Udp -> Datagram (Datagrams Nothing S.empty 0 (256 * 1024) Nothing False 0)
-      , skReady = Ready False False False, skUser = True }
+      , skReady = Ready False False False, skUser = True
+      , skKeepAlive = Nothing, skNoDelay = False }
 
 bindSocket :: Time -> SockId -> Endpoint -> Socket -> Stack -> (Answer, Stack)
 bindSocket _ i e@(Endpoint a p) sk s
@@ -212,7 +213,7 @@ connectSocket now i to sk s = case skBody sk of
               let (t, s2) = newTcb now local to Nothing s1
                   k = sk { skLocal = local, skBody = Stream t }
                   s3 = s2 { sConns = M.insert (connKey local to) i (sConns s2) }
-              in (Failed InProgress, storeBlock now i k (openActive now t) s3)
+              in (Failed InProgress, storeBlock now i k (openActive now (wishes now sk t)) s3)
   where
     target = let a = endAddr to in
       if isAny a then (if isV4 a then V4 0x7f000001 else V6 0 1) else a
@@ -352,6 +353,10 @@ setOption now i o sk s = case (o, skBody sk) of
   (Broadcast on, Datagram d) -> keep sk { skBody = Datagram d { dgBroadcast = on } }
   (OnlyV6 on, _) | skIpv6 sk, endPort (skLocal sk) == 0 -> keep sk { skOnlyV6 = on }
                  | otherwise -> (Failed Invalid, s)
+  -- What a connection is to have once it is there.
+  (NoDelay on, _) -> keep sk { skNoDelay = on }
+  (KeepAlive on idle interval n, _) ->
+    keep sk { skKeepAlive = if on then Just (idle, interval, n) else Nothing }
   _ -> (Done, s)
   where
     stream t = (Done, storeBlock now i sk t s)

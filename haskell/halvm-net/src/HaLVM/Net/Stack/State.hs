@@ -119,6 +119,8 @@ data Socket = Socket
   , skBody :: Body
   , skReady :: Ready        -- ^ as told last
   , skUser :: Bool          -- ^ the user has its number
+  , skKeepAlive :: Maybe (Int, Int, Int) -- ^ for a connection that is to come
+  , skNoDelay :: Bool
   }
 
 data Body
@@ -163,6 +165,7 @@ data Action
   = Transmit Int ByteString -- ^ a frame, through an interface
   | Woken SockId Ready      -- ^ the socket is ready for something new
   | Touched Touch
+  | AddressesChanged
   deriving (Eq, Show)
 
 type TimerKey = Int
@@ -267,7 +270,7 @@ modifySocket i f s = s { sSockets = I.adjust f i (sSockets s) }
 
 -- | After addresses of interfaces have changed.
 rebuildLocal :: Stack -> Stack
-rebuildLocal s = s
+rebuildLocal s = act AddressesChanged s
   { sLocal = M.fromList ([(iaAddr a, a) | a <- loop] ++
       [(iaAddr a, a) | i <- I.elems (sIfaces s), a <- ifAddrs i])
   , sIfaces = I.map macs (sIfaces s) }

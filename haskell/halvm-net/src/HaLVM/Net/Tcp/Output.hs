@@ -33,8 +33,8 @@ output now t = case tState t of
   Closed -> t
   SynSent | tSaySyn t -> sendSyn now t
           | otherwise -> t
-  SynReceived | tSaySyn t -> sendSyn now t
-              | tSayAck t -> sendPure now t
+  -- Only the SYN says a window that is not scaled.
+  SynReceived | tSaySyn t || tSayAck t -> sendSyn now t
               | otherwise -> t
   TimeWait | tSayAck t -> sendPure now t
            | otherwise -> t
@@ -110,15 +110,15 @@ sendSyn now t = armed
                                          (if passive then tRecent t else 0) }
       , segPayload = B.empty
       }
-    armed = t { tRtoAt = now + tRto t `unsafeShiftL` min 16 (tBackoff t) }
+    armed | tRtoAt t /= never = t
+          | otherwise = t
+              { tRtoAt = now + tRto t `unsafeShiftL` min 16 (tBackoff t) }
 
 -- | The window of the next segment, as its header has it. Its right edge never
 -- moves to the left (RFC 9293, 3.8.6), and to the right only by a step worth
 -- telling (SWS avoidance, 3.8.6.2.2).
 windowField :: Tcb -> Int
 windowField t
-  -- The SYN may have to be sent again, and says what it said.
-  | tState t == SynReceived = min 65535 told
   | free - old >= min (tRcvBuffer t `quot` 2) (segmentSize t)
   , new > told = min 65535 new
   | otherwise = min 65535 told

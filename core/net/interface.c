@@ -40,6 +40,9 @@ struct interface {
     unsigned tx_first, tx_count;
     bool tx_blocked;        /* the device had no room */
     struct pbuf *rx[BATCH]; /* buffers ready to receive into */
+    /* It is the program's own (packet.c): who hears of its news. */
+    void (*taken)(void *context);
+    void *taken_context;
 };
 
 static struct interface *interfaces[LIMIT_NICS];
@@ -122,6 +125,8 @@ static err_t link_output(struct netif *netif, struct pbuf *p)
 {
     struct interface *interface = netif->state;
 
+    if (interface->taken)
+        return ERR_OK; /* lost, as on a cable that is not plugged in */
     if (interface->tx_count == TX_QUEUE_MAX)
         return ERR_MEM;
     /* The base takes frames in one piece. */
@@ -333,6 +338,10 @@ void net_interfaces_ready(void)
         struct interface *interface = interfaces[i];
         unsigned count;
 
+        if (interface->taken) {
+            interface->taken(interface->taken_context);
+            continue;
+        }
         if (interface->tx_blocked) {
             interface->tx_blocked = false;
             tx_flush(interface);
@@ -374,6 +383,64 @@ void net_interface_input(struct netif *netif, const void *frame, size_t size)
     p->len = p->tot_len = (u16_t)size;
     input(netif, p, false);
     net_leave();
+}
+
+/* -- an interface that the program has taken -- */
+
+static void tx_drop(struct interface *interface)
+{
+    for (; interface->tx_count > 0; interface->tx_count--) {
+        pbuf_free(interface->tx[interface->tx_first]);
+        interface->tx_first = (interface->tx_first + 1) % TX_QUEUE_MAX;
+    }
+    interface->tx_blocked = false;
+}
+
+int net_interface_take(struct netif *netif, void (*ready)(void *context),
+                       void *context)
+{
+    struct interface *interface = netif->state;
+
+    if (netif_get_index(netif) == 1)
+        return -ENODEV;
+    if (interface->taken)
+        return -EBUSY;
+    net_enter();
+    interface->taken = ready;
+    interface->taken_context = context;
+    tx_drop(interface);
+    netif_set_link_down(netif);
+    net_leave();
+    return 0;
+}
+
+void net_interface_give_back(struct netif *netif)
+{
+    struct interface *interface = netif->state;
+
+    net_enter();
+    interface->taken = NULL;
+    netif_set_link_up(netif);
+    net_leave();
+    net_interfaces_later(); /* what came meanwhile */
+}
+
+unsigned net_interface_send(struct netif *netif,
+                            const struct base_net_frame *frames, unsigned count)
+{
+    struct interface *interface = netif->state;
+
+    ASSERT(interface->taken);
+    return core_base->net_send(interface->index, frames, count);
+}
+
+unsigned net_interface_receive(struct netif *netif,
+                               struct base_net_frame *frames, unsigned count)
+{
+    struct interface *interface = netif->state;
+
+    ASSERT(interface->taken);
+    return core_base->net_recv(interface->index, frames, count);
 }
 
 /* -- life -- */

@@ -35,5 +35,6 @@ void net_provider_register(struct net_provider *provider);
 extern struct net_provider net_provider_inet;
 extern struct net_provider net_provider_unix;
 extern struct net_provider net_provider_netlink;
+extern struct net_provider net_provider_packet;
 
 #endif

@@ -22,6 +22,7 @@ void net_provider_register(struct net_provider *provider)
 static struct net_provider *provider_find(int domain)
 {
     if (!providers) {
+        net_provider_register(&net_provider_packet);
         net_provider_register(&net_provider_netlink);
         net_provider_register(&net_provider_unix);
         net_provider_register(&net_provider_inet);

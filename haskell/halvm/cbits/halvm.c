@@ -151,8 +151,8 @@ int hs_halvm_net_install(struct halvm_service *service, const int *domains,
     HERE(halvm_net_install(service, domains, count), -ENOSYS);
 }
 
-int hs_halvm_net_addresses(struct halvm_service *service,
-                           const void *addresses, size_t size)
+int hs_halvm_net_addresses(struct halvm_service *service, const void *addresses,
+                           size_t size)
 {
     HERE(halvm_net_addresses(service, addresses, size), -ENOSYS);
 }

@@ -1,0 +1,263 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- |
+-- Network interfaces, frame by frame: for a network stack, a decoy, a bridge of
+-- one's own.
+--
+-- > import System.HaLVM.NIC
+-- >
+-- > main = do
+-- >   name : _ <- listNICs
+-- >   nic <- openNIC name
+-- >   forever $ do
+-- >     frames <- receiveFrames nic 32
+-- >     sendFrames nic (mapMaybe answer frames)
+--
+-- In a unikernel these are the machine's interfaces. One that is opened is no
+-- more the built-in stack's (sockets see it go down), until it is closed.
+--
+-- As a Linux process they are what the environment variable @HALVM_NIC@ names,
+-- one or more, with blanks between:
+--
+--   [@tap:NAME@] a tap device (which needs access to @\/dev\/net\/tun@)
+--   [@fd:NUMBER@] an inherited socket whose messages are frames: one end of
+--     @socketpair(AF_UNIX, SOCK_SEQPACKET)@ or @SOCK_DGRAM@, as a wire for tests
+--   [@packet:NAME@] a packet socket on an interface; it gets copies of frames
+--
+-- each perhaps followed by @,mac=02:00:00:00:00:01@ and @,mtu=1500@.
+--
+-- A frame is a whole Ethernet frame from the destination's address on, without
+-- the checksum at its end. It is copied once, between the device and a
+-- 'ByteString'.
+module System.HaLVM.NIC
+  ( NIC, NICName, MAC (..), listNICs, openNIC, withNIC, closeNIC
+  , nicName, nicMAC, nicMTU
+  , sendFrames, receiveFrames, tryReceiveFrames
+  ) where
+
+import Control.Concurrent (threadWaitRead, threadWaitWrite)
+import Control.Concurrent.MVar
+import Control.Exception (bracket, mask_)
+import Control.Monad (filterM, unless, void, when)
+import Data.ByteString (ByteString)
+import qualified Data.ByteString as B
+import qualified Data.ByteString.Internal as I
+import qualified Data.ByteString.Unsafe as U
+import Data.List (intercalate, isPrefixOf)
+import Data.Word (Word8)
+import Foreign.C.Error (eAGAIN, eBADF, Errno (..))
+import Foreign.C.String (CString, withCString)
+import Foreign.C.Types (CInt (..), CLong (..), CSize, CUInt (..))
+import Foreign.ForeignPtr (ForeignPtr, withForeignPtr)
+import Foreign.Marshal.Alloc (alloca)
+import Foreign.Marshal.Array (allocaArray, peekArray)
+import Foreign.Ptr (Ptr, castPtr, plusPtr)
+import Foreign.Storable (peek, peekByteOff, pokeByteOff)
+import GHC.Conc (closeFdWith)
+import Numeric (readHex, showHex)
+import System.Environment (lookupEnv)
+import System.Posix.IO (closeFd)
+import System.Posix.Process (getProcessID)
+import System.Posix.Types (Fd (..))
+
+import System.HaLVM (isUnikernel)
+import System.HaLVM.Service (check, failWith)
+
+foreign import ccall unsafe "hs_nic_facts"
+  c_facts :: CUInt -> Ptr Word8 -> Ptr CInt -> IO CInt
+foreign import ccall unsafe "hs_nic_packet"
+  c_packet :: CString -> Ptr Word8 -> Ptr CInt -> IO CInt
+foreign import ccall unsafe "hs_nic_tap" c_tap :: CString -> IO CInt
+foreign import ccall unsafe "hs_nic_wire" c_wire :: CInt -> IO CInt
+foreign import ccall unsafe "hs_nic_send"
+  c_send :: CInt -> CInt -> Ptr () -> CUInt -> IO CLong
+foreign import ccall unsafe "hs_nic_receive"
+  c_receive :: CInt -> CInt -> Ptr () -> CUInt -> IO CLong
+
+-- | As 'listNICs' gives it.
+type NICName = String
+
+-- | A hardware address: six bytes.
+newtype MAC = MAC ByteString
+  deriving (Eq, Ord)
+
+instance Show MAC where
+  show (MAC bytes) = intercalate ":" (map two (B.unpack bytes))
+    where two b = (if b < 16 then ('0' :) else id) (showHex b "")
+
+-- | An interface that is open.
+data NIC = NIC
+  { nicName :: NICName
+  , nicMAC :: MAC
+  , nicMTU :: Int -- ^ bytes after Ethernet's header
+  , nicFd :: MVar (Maybe CInt)
+  , nicSocket :: Bool
+  , nicSpare :: MVar [ForeignPtr Word8] -- buffers that got no frame
+  }
+
+-- | What there is to open.
+listNICs :: IO [NICName]
+listNICs = do
+  unikernel <- isUnikernel
+  if unikernel
+    then map (("eth" ++) . show) <$> filterM isThere [0 .. 7]
+    else maybe [] words <$> lookupEnv "HALVM_NIC"
+  where
+    isThere n = allocaArray 6 $ \mac -> alloca $ \mtu ->
+      (== 0) <$> c_facts n mac mtu
+
+-- | Opens one. Throws an 'IOError' if it is not there, or taken already.
+openNIC :: NICName -> IO NIC
+openNIC name = mask_ $ do
+  unikernel <- isUnikernel
+  let (kind, rest) = break (== ':') (takeWhile (/= ',') name)
+      target = drop 1 rest
+  case kind of
+    _ | unikernel -> packet name
+    "packet" -> packet target
+    "tap" -> withCString target c_tap >>= plain False
+    "fd" | [(n, "")] <- reads target -> c_wire n >>= plain True
+    _ -> ioError (userError ("openNIC: " ++ name ++ " is none of tap:NAME, \
+        \fd:NUMBER and packet:NAME"))
+  where
+    options = splitOn ',' (drop 1 (dropWhile (/= ',') name))
+    option key = case [drop (length key + 1) o
+                      | o <- options, (key ++ "=") `isPrefixOf` o] of
+      value : _ -> Just value
+      [] -> Nothing
+    packet interface = allocaArray 6 $ \mac -> alloca $ \mtu -> do
+      fd <- withCString interface (\s -> c_packet s mac mtu) >>= check name
+      bytes <- B.pack <$> peekArray 6 mac
+      size <- peek mtu
+      make fd True (MAC bytes) (fromIntegral size)
+    plain socket result = do
+      fd <- check name result
+      own <- defaultMAC
+      make fd socket own 1500
+    make fd socket mac mtu = do
+      chosen <- maybe (pure mac) parseMAC (option "mac")
+      size <- case option "mtu" of
+        Just text | [(n, "")] <- reads text, n >= 68, n <= 9000 -> pure n
+        Just text -> ioError (userError ("openNIC: no MTU: " ++ text))
+        Nothing -> pure mtu
+      NIC name chosen size <$> newMVar (Just fd) <*> pure socket <*> newMVar []
+    -- locally administered, and another for each process and name
+    defaultMAC = do
+      pid <- fromIntegral <$> getProcessID
+      let salt = sum (zipWith (*) [1 ..] (map fromEnum name)) :: Int
+          byte n = fromIntegral ((pid * 8 + salt) `div` (256 ^ (n :: Int)))
+      pure (MAC (B.pack [2, 0x48, byte 3, byte 2, byte 1, byte 0 :: Word8]))
+
+splitOn :: Char -> String -> [String]
+splitOn c text = case break (== c) text of
+  (part, _ : rest) -> part : splitOn c rest
+  (part, []) -> [part]
+
+parseMAC :: String -> IO MAC
+parseMAC text = case mapM byte (splitOn ':' text) of
+  Just bytes | length bytes == 6 -> pure (MAC (B.pack bytes))
+  _ -> ioError (userError ("openNIC: no hardware address: " ++ text))
+  where
+    byte two = case readHex two of
+      [(n, "")] | n < (256 :: Int) -> Just (fromIntegral n)
+      _ -> Nothing
+
+-- | Gives it back; who waits for frames gets an error. A second time does
+-- nothing.
+closeNIC :: NIC -> IO ()
+closeNIC nic = mask_ $ do
+  fd <- swapMVar (nicFd nic) Nothing
+  case fd of
+    Just n -> closeFdWith closeFd (Fd n)
+    Nothing -> pure ()
+
+withNIC :: NICName -> (NIC -> IO a) -> IO a
+withNIC name = bracket (openNIC name) closeNIC
+
+descriptor :: NIC -> IO CInt
+descriptor nic = readMVar (nicFd nic) >>= maybe (failWith (nicName nic) eBADF) pure
+
+-- @struct iovec@
+vectorSize :: Int
+vectorSize = 16
+
+batch :: Int
+batch = 32
+
+-- | Room for any frame of the MTU with Ethernet's header and a VLAN tag; as
+-- much as a device may want to write (LIMIT_FRAME_SIZE) at least.
+bufferSize :: NIC -> Int
+bufferSize nic = max 1536 (nicMTU nic + 18)
+
+-- | Sends frames in order; waits while the device has no room. One that is too
+-- long or too short throws.
+sendFrames :: NIC -> [ByteString] -> IO ()
+sendFrames _ [] = pure ()
+sendFrames nic frames = do
+  let (now, rest) = splitAt batch frames
+  sendBatch nic now
+  sendFrames nic rest
+
+sendBatch :: NIC -> [ByteString] -> IO ()
+sendBatch nic frames = unless (null frames) $ do
+  fd <- descriptor nic
+  let count = length frames
+      fill _ [] _ action = action
+      fill n (f : fs) vectors action =
+        U.unsafeUseAsCStringLen f $ \(p, size) -> do
+          pokeByteOff vectors (n * vectorSize) p
+          pokeByteOff vectors (n * vectorSize + 8)
+            (fromIntegral size :: CSize)
+          fill (n + 1 :: Int) fs vectors action
+  sent <- allocaArray (count * vectorSize) $ \vectors ->
+    fill 0 frames (castPtr (vectors :: Ptr Word8)) $
+      c_send fd (fromIntegral (fromEnum (nicSocket nic)))
+        (castPtr vectors) (fromIntegral count)
+  case sent of
+    n | n > 0 -> sendBatch nic (drop (fromIntegral n) frames)
+      | again n -> threadWaitWrite (Fd fd) >> sendBatch nic frames
+      | otherwise -> void (check (nicName nic) n)
+
+again :: CLong -> Bool
+again n = let Errno e = eAGAIN in n == negate (fromIntegral e)
+
+-- | Waits until there is a frame, and gives at most so many that are there (32
+-- at a time, whatever is asked).
+receiveFrames :: NIC -> Int -> IO [ByteString]
+receiveFrames nic most = do
+  frames <- tryReceiveFrames nic most
+  case frames of
+    [] | most > 0 -> do
+      fd <- descriptor nic
+      threadWaitRead (Fd fd)
+      receiveFrames nic most
+    _ -> pure frames
+
+-- | What is there now; perhaps nothing.
+tryReceiveFrames :: NIC -> Int -> IO [ByteString]
+tryReceiveFrames nic most = mask_ $ do
+  fd <- descriptor nic
+  spare <- swapMVar (nicSpare nic) []
+  let count = max 1 (min batch most)
+      size = bufferSize nic
+  new <- mapM (const (I.mallocByteString size))
+    [1 .. count - length spare]
+  let buffers = take count (spare ++ new)
+      fill _ [] _ action = action
+      fill n (b : bs) vectors action = withForeignPtr b $ \p -> do
+        pokeByteOff vectors (n * vectorSize) p
+        pokeByteOff vectors (n * vectorSize + 8) (fromIntegral size :: CSize)
+        fill (n + 1 :: Int) bs vectors action
+  allocaArray (count * vectorSize) $ \vectors -> do
+    let at = castPtr (vectors :: Ptr Word8) :: Ptr ()
+    got <- fill 0 buffers at $
+      c_receive fd (fromIntegral (fromEnum (nicSocket nic))) at
+        (fromIntegral count)
+    let filled = if got > 0 then fromIntegral got else 0
+    sizes <- mapM (\n -> peekByteOff (at `plusPtr` (n * vectorSize)) 8)
+      [0 .. filled - 1] :: IO [CSize]
+    void (swapMVar (nicSpare nic) (drop filled (spare ++ new)))
+    when (got < 0 && not (again got)) $ void (check (nicName nic) got)
+    -- a socket whose other end is gone gives empty messages
+    when (any (== 0) sizes) $ failWith (nicName nic) eBADF
+    pure [ I.fromForeignPtr b 0 (fromIntegral s)
+         | (b, s) <- zip buffers sizes ]

@@ -3,7 +3,7 @@
 -- |
 -- Module: HaLVM.Net.Checksum
 --
--- The Internet checksum (RFC 1071), eight bytes at a time.
+-- The Internet checksum (RFC 1071), four bytes at a time.
 --
 -- A 'Sum' is in the machine's own byte order, which RFC 1071 allows; only
 -- 'finish' and 'add16' swap. Every part but the last must have an even length.
@@ -43,14 +43,21 @@ sumPtr !p0 !n0 !acc0 = wide p0 n0 acc0
     wide :: Ptr Word8 -> Int -> Sum -> IO Sum
     wide !p !n !acc
       | n >= 32 = do
-          a <- peek (castPtr p) :: IO Word64
-          b <- peekByteOff p 8 :: IO Word64
-          c <- peekByteOff p 16 :: IO Word64
-          d <- peekByteOff p 24 :: IO Word64
-          wide (p `plusPtr` 32) (n - 32)
-            (acc + (low a + high a) + (low b + high b)
-              + (low c + high c) + (low d + high d))
+          a <- word 0
+          b <- word 4
+          c <- word 8
+          d <- word 12
+          e <- word 16
+          f <- word 20
+          g <- word 24
+          h <- word 28
+          wide (p `plusPtr` 32) (n - 32) (acc + a + b + c + d + e + f + g + h)
       | otherwise = narrow p n acc
+      where
+        -- Half a word each, so that nothing is carried out of the sum.
+        word :: Int -> IO Word64
+        word i = fromIntegral <$> (peekByteOff p i :: IO Word32)
+        {-# INLINE word #-}
     narrow :: Ptr Word8 -> Int -> Sum -> IO Sum
     narrow !p !n !acc
       | n >= 4 = do
@@ -63,8 +70,6 @@ sumPtr !p0 !n0 !acc0 = wide p0 n0 acc0
           a <- peek p
           pure (acc + fromIntegral a)
       | otherwise = pure acc
-    low w = w .&. 0xffffffff
-    high w = w `unsafeShiftR` 32
 
 -- | Adds a number of sixteen bits, of a header's own order.
 add16 :: Word16 -> Sum -> Sum

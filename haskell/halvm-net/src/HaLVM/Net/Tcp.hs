@@ -104,16 +104,14 @@ receiveBytes now limit t0
   | tRcvBytes t0 == 0 || limit <= 0 = ([], t0)
   | otherwise = (got, if tell then output now (sayAck t) else t)
   where
-    (got, t) = go limit [] t0
-    go n acc x = case viewl (tRcvQueue x) of
+    (got, queue) = go limit [] (tRcvQueue t0)
+    t = t0 { tRcvQueue = queue
+           , tRcvBytes = tRcvBytes t0 - sum (map B.length got) }
+    go n acc q = case viewl q of
       b :< rest
-        | n > 0 && B.length b <= n ->
-            go (n - B.length b) (b : acc) x
-              { tRcvQueue = rest, tRcvBytes = tRcvBytes x - B.length b }
-        | n > 0 -> ( reverse (B.take n b : acc)
-                   , x { tRcvQueue = B.drop n b <| rest
-                       , tRcvBytes = tRcvBytes x - n } )
-      _ -> (reverse acc, x)
+        | n > 0 && B.length b <= n -> go (n - B.length b) (b : acc) rest
+        | n > 0 -> (reverse (B.take n b : acc), B.drop n b <| rest)
+      _ -> (reverse acc, q)
     tell = tState t `elem` [Established, FinWait1, FinWait2]
       && opened >= min (tRcvBuffer t `quot` 2) (2 * segmentSize t)
       && (opened >= tRcvBuffer t `quot` 4 || offered < 4 * segmentSize t)

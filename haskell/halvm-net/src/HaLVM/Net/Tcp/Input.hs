@@ -12,7 +12,7 @@ module HaLVM.Net.Tcp.Input
 import qualified Data.ByteString as B
 import Data.ByteString (ByteString)
 import qualified Data.ByteString.Unsafe as BU
-import Data.Bits (unsafeShiftR)
+import Data.Bits (unsafeShiftL, unsafeShiftR, (.&.))
 import Data.Foldable (foldl', toList)
 import qualified Data.Sequence as S
 import Data.Sequence (ViewL (..), viewl, (|>), (<|))
@@ -28,6 +28,7 @@ import HaLVM.Net.Types
 -- | A segment for this connection.
 arrive :: Time -> Segment -> Tcb -> Tcb
 arrive now s t = case tState t of
+  Established | Just t' <- predicted now s t -> t'
   Closed -> t
   SynSent -> arriveSynSent now s t
   SynReceived
@@ -39,6 +40,64 @@ arrive now s t = case tState t of
             , segWindow = segWindow s `unsafeShiftR` tSendScale t } t
         | otherwise -> t { tSaySyn = True }
   _ -> synchronized now s t
+
+-- What nearly every segment is: the next data, or the acknowledgement of ours,
+-- and nothing else. The same as the long way, in one step each: a block is
+-- large, and every step copies it.
+predicted :: Time -> Segment -> Tcb -> Maybe Tcb
+predicted now s t
+  | segFlags s .&. 0x37 /= flagAck || segSeq s /= tRcvNxt t = Nothing
+  | tMarked t || tRecovery t /= NoRecovery || tFin t /= FinNone = Nothing
+  | tKeepAlive t || tUnanswered t > 0 || tPersistAt t /= never = Nothing
+  | tDetached t || tRcvFinAt t /= Nothing || not (null (tRcvLater t)) = Nothing
+  | not (null (optSack (segOptions s))) || not stampGood = Nothing
+  | size > minus (tRcvAdv t) (tRcvNxt t) || ahead > flightSize t = Nothing
+  | size > 0 && S.length (tRcvQueue t) >= chunksMax t = Nothing
+  | ahead == 0 && size > 0 = Just (nextData quiet)
+  | ahead > 0 = Just (if size > 0 then nextData progress else progress)
+  | otherwise = Nothing
+  where
+    ahead = minus (segAck s) (tUna t)
+    size = B.length (segPayload s)
+    window = fromIntegral (segWindow s) `unsafeShiftL` tSendScale t
+    (stampGood, takes, value) = case optStamp (segOptions s) of
+      Stamp v _ | tStamps t -> ( not (before v (tRecent t))
+                               , segSeq s `atMost` tLastAck t, v )
+      _ -> (not (tStamps t), False, 0)
+    unacked = tUnacked t + size
+    due = unacked >= 2 * segmentSize t
+    quiet = t
+      { tRecent = if takes then value else tRecent t
+      , tRecentAt = if takes then now else tRecentAt t
+      , tWindow = window, tWindowMax = max window (tWindowMax t)
+      , tWl1 = segSeq s, tWl2 = segAck s }
+    nextData x = x
+      { tRcvQueue = tRcvQueue t |> segPayload s
+      , tRcvBytes = tRcvBytes t + size
+      , tRcvNxt = tRcvNxt t + fromIntegral size
+      , tUnacked = unacked
+      , tSayAck = due || tSayAck t
+      , tAckAt = if due then tAckAt t
+          else min (tAckAt t) (now + tcpDelayedAck (tConfig t)) }
+    Dropped flight sample bytes (Rack sent end took) = dropUntil now (segAck s) t
+    (srtt, var, rttMin, rto)
+      | sample > 0 = smoothed sample t
+      | otherwise = (tSrtt t, tRttVar t, tRttMin t, tRto t)
+    progress = t
+      { tRecent = if takes then value else tRecent t
+      , tRecentAt = if takes then now else tRecentAt t
+      , tWindow = window, tWindowMax = max window (tWindowMax t)
+      , tWl1 = segSeq s, tWl2 = segAck s
+      , tUna = segAck s, tFlight = flight, tBackoff = 0, tDupAcks = 0
+      , tDelivered = tDelivered t + bytes, tProbes = 0
+      , tRackSent = sent, tRackEnd = end, tRackRtt = took
+      , tSrtt = srtt, tRttVar = var, tRttMin = rttMin, tRto = rto
+      , tCong = onAck now srtt (segmentSize t) bytes
+          (max (4 * segmentSize t) (tSendBuffer t)) (tCong t)
+      , tReorderAt = never
+      , tProbeAt = if S.null flight then never else tProbeAt t
+      , tRtoAt = if S.null flight then never
+          else now + min (tcpRtoMax (tConfig t)) rto }
 
 -- | The block of a connection that a SYN asks for.
 openPassive :: Time -> Segment -> Tcb -> Tcb
@@ -136,6 +195,7 @@ acceptable s t
     window = max 0 (minus (tRcvAdv t) (tRcvNxt t))
 
 takeStamp :: Time -> Segment -> Tcb -> Tcb
+{-# INLINE takeStamp #-}
 takeStamp now s t = case optStamp (segOptions s) of
   Stamp v _ | tStamps t, segSeq s `atMost` tLastAck t, not (before v (tRecent t))
     -> t { tRecent = v, tRecentAt = now }
@@ -246,42 +306,64 @@ acknowledge now s t
 -- Takes what is acknowledged from the flight. It measures a round trip only if
 -- nothing of that was sent twice (Karn), or had arrived before.
 dropAcked :: Time -> Word32 -> Tcb -> Tcb
-dropAcked now ack t0 = go True 0 t0
+dropAcked now ack t = t
+    { tFlight = flight
+    , tSample = if sample > 0 then sample else tSample t
+    , tDelivered = tDelivered t + bytes
+    , tProbes = if bytes > 0 then 0 else tProbes t
+    , tRackSent = sent, tRackEnd = end, tRackRtt = took }
+  where Dropped flight sample bytes (Rack sent end took) = dropUntil now ack t
+
+-- The flight without it; a round trip, or 0; bytes that had not arrived before.
+data Dropped = Dropped !(S.Seq Flying) !Time !Int !Rack
+
+dropUntil :: Time -> Word32 -> Tcb -> Dropped
+dropUntil now ack t =
+    go True 0 0 (Rack (tRackSent t) (tRackEnd t) (tRackRtt t)) (tFlight t)
   where
-    go !clean !rtt t = case viewl (tFlight t) of
+    least = tRttMin t
+    go :: Bool -> Time -> Int -> Rack -> S.Seq Flying -> Dropped
+    go !clean !rtt !bytes !rack flight = case viewl flight of
       f :< rest
         | end `atMost` ack ->
             let sacked = flyFate f == Sacked
                 once = flyAgain f == 0
             in go (clean && once)
                   (if once && not sacked then max 1 (now - flySent f) else rtt)
-                  (if sacked then t { tFlight = rest }
-                     else delivered now f t { tFlight = rest })
+                  (if sacked then bytes else bytes + flyLength f)
+                  (if sacked then rack else later now least f rack)
+                  rest
         | flySeq f `before` ack ->
             let size = minus ack (flySeq f)
-            in measured clean rtt
-                 t { tFlight = f { flySeq = ack
-                                 , flyBytes = B.drop size (flyBytes f) } <| rest
-                   , tDelivered = tDelivered t + size }
+            in Dropped (f { flySeq = ack, flyBytes = B.drop size (flyBytes f) }
+                          <| rest) (sampleOf clean rtt) (bytes + size) rack
         where end = flySeq f + fromIntegral (flyLength f)
-      _ -> measured clean rtt t
-    measured clean rtt t
-      | clean && rtt > 0 = t { tSample = rtt }
-      | otherwise = t
+      _ -> Dropped flight (sampleOf clean rtt) bytes rack
+    sampleOf clean rtt = if clean then rtt else 0
 
--- A segment has arrived: RACK remembers the one that was sent last.
-delivered :: Time -> Flying -> Tcb -> Tcb
-delivered now f t0
-  | flyAgain f > 0 && rtt < rttFloor = t -- it was the first one that arrived
-  | flySent f > tRackSent t
-    || (flySent f == tRackSent t && before (tRackEnd t) end) =
-      t { tRackSent = flySent f, tRackEnd = end, tRackRtt = rtt }
-  | otherwise = t
+-- The segment that was sent last of those that have arrived: when it was sent,
+-- where it ends, how long it took (RACK).
+data Rack = Rack !Time !Word32 !Time
+
+later :: Time -> Time -> Flying -> Rack -> Rack
+later now rttMin f r@(Rack sent end _)
+  | flyAgain f > 0 && took < floor' = r -- it was the first one that arrived
+  | flySent f > sent || (flySent f == sent && before end own) =
+      Rack (flySent f) own took
+  | otherwise = r
   where
-    t = t0 { tDelivered = tDelivered t0 + flyLength f, tProbes = 0 }
-    rtt = now - flySent f
-    rttFloor = if tRttMin t == never then 0 else tRttMin t
-    end = flySeq f + fromIntegral (flyLength f)
+    took = now - flySent f
+    floor' = if rttMin == never then 0 else rttMin
+    own = flySeq f + fromIntegral (flyLength f)
+
+-- A segment has arrived out of order.
+delivered :: Time -> Flying -> Tcb -> Tcb
+delivered now f t = t
+    { tDelivered = tDelivered t + flyLength f, tProbes = 0
+    , tRackSent = sent, tRackEnd = end, tRackRtt = took }
+  where
+    Rack sent end took = later now (tRttMin t) f
+      (Rack (tRackSent t) (tRackEnd t) (tRackRtt t))
 
 sackBlock :: Time -> Tcb -> Block -> Tcb
 sackBlock now t (Block a b)
@@ -314,11 +396,16 @@ loseFirst t = case viewl (tFlight t) of
       , tSayLost = True }
   _ -> t
 
--- RFC 6298, 2
 sampleRtt :: Time -> Tcb -> Tcb
-sampleRtt measured t = t
-    { tSrtt = srtt, tRttVar = var, tRttMin = min (tRttMin t) rtt
-    , tRto = max (tcpRtoMin c) (min (tcpRtoMax c) (srtt + max 1000 (4 * var))) }
+sampleRtt measured t =
+  t { tSrtt = srtt, tRttVar = var, tRttMin = least, tRto = rto }
+  where (srtt, var, least, rto) = smoothed measured t
+
+-- RFC 6298, 2: the round trip, its variation, the least, the timeout.
+smoothed :: Time -> Tcb -> (Time, Time, Time, Time)
+smoothed measured t =
+    ( srtt, var, min (tRttMin t) rtt
+    , max (tcpRtoMin c) (min (tcpRtoMax c) (srtt + max 1000 (4 * var))) )
   where
     rtt = max 1 measured
     c = tConfig t
@@ -326,6 +413,7 @@ sampleRtt measured t = t
       | tSrtt t == 0 = (rtt, rtt `quot` 2)
       | otherwise = ( (7 * tSrtt t + rtt) `quot` 8
                     , (3 * tRttVar t + abs (tSrtt t - rtt)) `quot` 4 )
+{-# INLINE smoothed #-}
 
 -- Everything is acknowledged; if that includes our FIN, the state goes on.
 finAcked :: Time -> Tcb -> Tcb
@@ -379,6 +467,7 @@ arriveText now s t
                              , segAck = tRcvNxt t }
 
 appendBytes :: ByteString -> Tcb -> Tcb
+{-# INLINE appendBytes #-}
 appendBytes b t
   | B.null b = t
   | S.length queue > chunksMax t = t' { tRcvQueue = S.singleton

@@ -54,6 +54,7 @@ output now t = case tState t of
 
 -- A segment that carries what every one does; notes that the acknowledgement
 -- and the window are told.
+{-# INLINE emit #-}
 emit :: Time -> Word8 -> Word32 -> ByteString -> Tcb -> Tcb
 emit now flags sq bytes t = t
     { tOut = s : tOut t
@@ -76,6 +77,7 @@ emit now flags sq bytes t = t
       , segPayload = bytes
       }
 
+{-# INLINE stamp #-}
 stamp :: Time -> Tcb -> Stamp
 stamp now t
   | tStamps t = Stamp (stampClock now t) (tRecent t)
@@ -84,6 +86,7 @@ stamp now t
 stampClock :: Time -> Tcb -> Word32
 stampClock now t = fromIntegral (now `quot` 1000) + tStampOffset t
 
+{-# INLINE sendPure #-}
 sendPure :: Time -> Tcb -> Tcb
 sendPure now t = emit now 0 (tNxt t) B.empty t
 
@@ -220,6 +223,7 @@ sendFin now t = armSent now $ emit now flagFin (tNxt t) B.empty t
   , tPersistAt = never
   }
 
+{-# INLINE armSent #-}
 armSent :: Time -> Tcb -> Tcb
 armSent now t
   | tRtoAt t == never = armProbe now (armRto now t)
@@ -228,7 +232,9 @@ armSent now t
 -- | Starts the retransmission timer anew.
 armRto :: Time -> Tcb -> Tcb
 armRto now t = t { tRtoAt = now + rtoNow t }
+{-# INLINE armRto #-}
 
+{-# INLINE rtoNow #-}
 rtoNow :: Tcb -> Time
 rtoNow t = min (tcpRtoMax (tConfig t)) (tRto t `unsafeShiftL` min 16 (tBackoff t))
 
@@ -236,6 +242,7 @@ rtoNow t = min (tcpRtoMax (tConfig t)) (tRto t `unsafeShiftL` min 16 (tBackoff t
 -- and up to four times, each after twice the time: when the last segment that
 -- was sent again is lost once more, nothing else would tell before the
 -- retransmission timer.
+{-# INLINE armProbe #-}
 armProbe :: Time -> Tcb -> Tcb
 armProbe now t
   | tSack t, tSrtt t > 0, tBackoff t == 0, tProbes t < 4, at < tRtoAt t =
@@ -304,7 +311,8 @@ sendAgain now at f t = arm $ emit now flags (flySeq f) (flyBytes f) t
 -- has arrived (RACK, RFC 8985), and begins a recovery when something is.
 detectLosses :: Time -> Tcb -> Tcb
 detectLosses now t
-  | not (tMarked t) || tRackSent t == 0 = t { tReorderAt = never }
+  | not (tMarked t) || tRackSent t == 0 =
+      if tReorderAt t == never then t else t { tReorderAt = never }
   | not found = t { tReorderAt = again }
   | otherwise = enter t { tFlight = marked, tReorderAt = again }
   where

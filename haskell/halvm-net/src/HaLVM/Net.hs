@@ -89,7 +89,8 @@ tell net installed = do
 -- | An interface as a wire.
 nicWire :: NIC -> Wire
 nicWire nic = Wire
-  { wireReceive = receiveFrames nic 64
+  -- Buffers for all of them are held ready, and looked at each time.
+  { wireReceive = receiveFrames nic 8
   , wireSend = sendFrames nic
   , wireMac = case nicMAC nic of MAC bytes -> macAt bytes 0
   , wireMtu = nicMTU nic

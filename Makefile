@@ -5,6 +5,7 @@
 #   make demo       build, serve a page as a Linux process and under QEMU
 #   make check      build, run all tests; the last line counts them
 #   make check-xen-full  all of Xen's, which takes long
+#   make check-fault-full  memory that fails, at every n
 #   make            the tools and libraries, in build/
 #   make install    likewise, under PREFIX (default /usr/local)
 #   make bench      the figures of docs/figures.md
@@ -58,10 +59,11 @@ MUSL_LEFT_OUT := src/thread/x86_64/clone.o src/process/x86_64/vfork.o \
 	src/malloc/free.o src/malloc/calloc.o \
 	src/string/x86_64/memcpy.o src/string/x86_64/memmove.o \
 	src/string/x86_64/memset.o src/env/__libc_start_main.o \
-	src/network/resolvconf.o src/internal/vdso.o
+	src/env/__init_tls.o src/network/resolvconf.o src/internal/vdso.o
 LIBC_SRC := $(wildcard libc/*.c libc/*.S)
 LIBC_OBJ := $(LIBC_SRC:%=$(B)/obj/%.o) $(B)/obj/libc/libc_start_main.o \
-	$(B)/obj/libc/musl_resolvconf.o $(B)/obj/libc/musl_vdso.o
+	$(B)/obj/libc/init_tls.o $(B)/obj/libc/musl_resolvconf.o \
+	$(B)/obj/libc/musl_vdso.o
 MUSL_INCLUDES = -I$(TOP)/libc/include -Iinclude -I. -I$(MUSL)/arch/x86_64 \
 	-I$(MUSL)/arch/generic -I$(B)/musl/obj/src/internal \
 	-I$(MUSL)/src/include -I$(MUSL)/src/internal \
@@ -100,6 +102,12 @@ $(B)/obj/libc/musl_vdso.o: $(B)/musl/built
 	@mkdir -p $(@D)
 	$(Q)objcopy --redefine-sym __vdsosym=__musl_vdsosym \
 		$(B)/musl/obj/src/internal/vdso.o $@
+
+# Its mmap may find nothing: see libc/tls_map.c.
+$(B)/obj/libc/init_tls.o: $(B)/musl/built
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-sym __halvm_sys_mmap=__halvm_tls_map \
+		$(B)/musl/obj/src/env/__init_tls.o $@
 
 # Called by libc/resolvconf.c.
 $(B)/obj/libc/musl_resolvconf.o: $(B)/musl/built
@@ -334,7 +342,13 @@ check: all examples halvm-net
 # are squeezed, saved and restored. The saved dom0 is not used.
 .PHONY: check-xen-full
 check-xen-full: all examples
-	tests/check base-xen sys-xen-pv sys-xen-pvh hs-xen-pv hs-xen-pvh \
-		torture-xen-pv torture-xen-pvh xen-full
+	tests/check base-xen base-xen-old sys-xen-pv sys-xen-pvh hs-xen-pv \
+		hs-xen-pvh torture-xen-pv torture-xen-pvh xen-full
+
+# Every n at which memory can fail while a program boots and runs, and the
+# loops of tests/fault on Xen, too.
+.PHONY: check-fault-full
+check-fault-full: all
+	tests/check fault-full fault-xen-pv fault-xen-pvh
 
 -include bench/bench.mk

@@ -11,6 +11,7 @@
 
 #include "core/calls.h"
 #include "core/file/file.h"
+#include "core/mem/fault.h"
 #include "core/mem/mem.h"
 #include "core/options.h"
 #include "core/random/random.h"
@@ -50,8 +51,11 @@ static void fail_start(const char *what, const char *why, const char *fix)
 }
 
 /* An eighth of the machine, since it is charged whole, and of a small one a
- * 32nd, so that it does not take the heap's; at most what Linux gives. */
+ * 32nd, so that it does not take the heap's; at most what Linux gives, or what
+ * the image declares that it needs (weak: haskell/governor/image.c does, since
+ * the stacks of Haskell's threads are in the heap). */
 #define SMALL_MACHINE (8u << 20)
+extern const uint64_t halvm_image_stack_size __attribute__((weak));
 
 static uint64_t main_stack_size(void)
 {
@@ -60,9 +64,33 @@ static uint64_t main_stack_size(void)
 
     if (size > LIMIT_MAIN_STACK_SIZE)
         size = LIMIT_MAIN_STACK_SIZE;
+    if (&halvm_image_stack_size != NULL && size > halvm_image_stack_size)
+        size = halvm_image_stack_size;
     if (size < MAIN_STACK_SIZE_MIN)
         size = MAIN_STACK_SIZE_MIN;
     return size & ~(uint64_t)(LIMIT_PAGE_SIZE - 1);
+}
+
+/* The sum, for a machine that was started with too little. */
+static void fail_memory(const char *what, uint64_t size)
+    __attribute__((noreturn));
+static void fail_memory(const char *what, uint64_t size)
+{
+    const unsigned page_kb = LIMIT_PAGE_SIZE / 1024;
+    struct mem_accounts accounts;
+    char why[160];
+
+    mem_accounts_get(&accounts);
+    core_format(why, sizeof(why),
+                "of %lu KiB the image and boot data have %lu, core and tables "
+                "%lu; %lu are free, %s takes %lu",
+                (unsigned long)accounts.pages_total * page_kb,
+                (unsigned long)accounts.pages[MEM_IMAGE] * page_kb,
+                (unsigned long)accounts.pages[MEM_CORE] * page_kb,
+                (unsigned long)accounts.pages[MEM_FREE] * page_kb, what,
+                (unsigned long)size / 1024);
+    fail_start("not enough memory to start", why,
+               "give the machine what halvm inspect --memory says");
 }
 
 /* Maps the stack with an unmapped page below it; returns its top. */
@@ -75,9 +103,7 @@ static uint64_t main_stack_map(void)
 
     if (guard < 0 || mem_map_anonymous((uint64_t)low, size,
                                        BASE_PROT_READ | BASE_PROT_WRITE) < 0)
-        fail_start("not enough memory to start",
-                   "no room for the main thread's stack",
-                   "give the machine more memory (halvm run -m)");
+        fail_memory("the first thread's stack", size);
     return (uint64_t)low + size;
 }
 
@@ -188,6 +214,7 @@ static uint64_t main_stack_fill(uint64_t top)
 void core_main(const struct base *base, const struct base_info *info)
 {
     uint64_t stack_pointer;
+    bool fault;
     int error;
 
     core_locked = 1;
@@ -200,11 +227,16 @@ void core_main(const struct base *base, const struct base_info *info)
         fail_start("the command line is too long", "at most 4094 bytes fit",
                    "shorten it, or put arguments into a file");
     if (error != 0)
-        fail_start("not enough memory to start", "no page for the command line",
-                   "give the machine more memory (halvm run -m)");
+        fail_memory("the command line", LIMIT_PAGE_SIZE);
+    if (mem_fault_init(&fault) != 0)
+        fail_start("halvm.fault says nothing that is known",
+                   core_option("fault"),
+                   "map:N, page:N, object:N or commit:K, N and K from 1");
     thread_init();
     if (core_option("trace") != NULL)
-        gate_trace_set(1);
+        gate_set(GATE_TRACE);
+    if (fault)
+        gate_set(GATE_AUDIT);
     file_init();
     stack_pointer = main_stack_fill(main_stack_map());
     thread_start_first((uint64_t)(uintptr_t)_start, stack_pointer);

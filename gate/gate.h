@@ -18,7 +18,8 @@
 
 #define GATE_HOST    1 /* there is a host kernel: it gets what none takes */
 #define GATE_TRACE   2 /* say what is called and what it returned */
-#define GATE_HANDLER 4 /* the program has taken the call over: reroute.c */
+#define GATE_AUDIT   4 /* count all memory after the call (halvm.fault) */
+#define GATE_HANDLER 8 /* the program has taken the call over: reroute.c */
 
 #define GATE_RESTART 512 /* CORE_RESTART, for lock.S */
 
@@ -67,8 +68,8 @@ long gate_none_call(const struct gate_call *call, const void *caller);
 /* gate/trace.c */
 void gate_trace_enter(const struct gate_call *call, const long args[6]);
 void gate_trace_leave(const struct gate_call *call, long result);
-/* Turns tracing on or off for every call. */
-void gate_trace_set(int on);
+/* Turns GATE_TRACE or GATE_AUDIT on for every call. */
+void gate_set(int what);
 
 #endif
 #endif

@@ -63,9 +63,3 @@ void gate_trace_leave(const struct gate_call *call, long result)
         core_log("halvm: trace: [%d] %s = 0x%lx\n", thread_current->tid,
                  call->text, result);
 }
-
-void gate_trace_set(int on)
-{
-    for (int i = 0; i < GATE_CALLS; i++)
-        gate_state[i] = on ? GATE_TRACE : 0;
-}

@@ -235,7 +235,8 @@ struct base {
 
     /* -- devices, by kind and index from 0 -- */
 
-    /* BASE_NODEV past the last; makes the device ready at the first call. */
+    /* BASE_NODEV past the last; makes the device ready at the first call.
+     * BASE_NOMEM: ask again when there is more. */
     enum base_status (*dev_get)(enum base_device_kind kind, unsigned index,
                                 struct base_device *out);
     /* Sends frames in order; the data is copied or sent before returning.

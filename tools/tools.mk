@@ -11,7 +11,7 @@ L := $(B)/lib/halvm
 TOOL_PROGRAMS := $(addprefix $(B)/bin/,halvm halvm-cc halvm-c++ halvm-ghc \
 	halvm-config)
 TOOL_FILES := $(addprefix $(L)/,halvm.specs halvm.cmake halvm.meson \
-	ghc-libdir ghc/compiler lib/halvm-codegen.o pkgconfig/.made)
+	ghc-libdir governor/.made ghc/compiler lib/halvm-codegen.o pkgconfig/.made)
 MAN_PAGES := $(patsubst docs/man/%.scd,$(B)/man/%,$(wildcard docs/man/*.scd))
 
 $(B)/obj/tools/%.o: tools/%.c
@@ -43,7 +43,14 @@ $(L)/ghc-libdir: tools/ghc-libdir
 	@mkdir -p $(@D)
 	$(Q)install -m 755 $< $@
 # Without a GHC on the machine, C programs still build.
-$(L)/ghc/compiler: tools/ghc-libdir
+GOVERNOR := $(wildcard haskell/governor/*)
+$(L)/governor/.made: $(GOVERNOR)
+	$(Q)rm -rf $(@D)
+	$(Q)mkdir -p $(@D)
+	$(Q)cp $^ $(@D)/
+	$(Q)touch $@
+$(L)/ghc/compiler: tools/ghc-libdir $(GOVERNOR) $(B)/bin/halvm-cc \
+		$(L)/halvm.specs $(L)/include/stdio.h
 	$(Q)if command -v $(GHC) >/dev/null; then \
 		sh tools/ghc-libdir $(TOP)/$(L)/ghc $(TOP)/$(B)/bin/halvm-cc \
 			$(GHC); \
@@ -119,7 +126,8 @@ install: all
 		tar -x --no-same-owner -C $(abspath $(D))/lib/halvm
 	$(Q)sed 's|@BIN@|$(PREFIX)/bin|' tools/halvm-cc/halvm.meson.in \
 		>$(D)/lib/halvm/halvm.meson
-	sh tools/ghc-libdir $(abspath $(D))/lib/halvm/ghc \
+	BUILD_CC=$(TOP)/$(B)/bin/halvm-cc \
+		sh tools/ghc-libdir $(abspath $(D))/lib/halvm/ghc \
 		$(PREFIX)/bin/halvm-cc $(GHC)
 	install -m 644 $(filter %.1,$(MAN_PAGES)) $(D)/share/man/man1
 	install -m 644 $(filter %.7,$(MAN_PAGES)) $(D)/share/man/man7
@@ -142,7 +150,8 @@ $(HASKELL)/package.conf.d/package.cache: haskell/halvm/halvm.cabal \
 		$(wildcard haskell/halvm/cbits/* haskell/halvm/src/System/*.hs \
 		haskell/halvm/src/System/*/*.hs haskell/halvm/src/System/*/*/*.hs) \
 		tools/haskell-package $(B)/bin/halvm-cc $(B)/bin/halvm-ghc \
-		$(L)/ghc/compiler $(LIBS:%=$(L)/lib/%) $(L)/include/stdio.h
+		$(L)/ghc/compiler $(L)/governor/.made $(LIBS:%=$(L)/lib/%) \
+		$(L)/include/stdio.h
 	@echo "  CABAL haskell/halvm"
 	$(Q)tools/haskell-package haskell/halvm $(HASKELL) $(B)/bin/halvm-ghc \
 		$(B)/obj/haskell

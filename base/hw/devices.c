@@ -10,6 +10,10 @@
 
 #define LINE_SIZE 160
 
+/* Free pages that a device may take when it is made ready: rings, buffers (as
+ * few as there may be), page tables. */
+#define DEVICE_PAGES 24
+
 void hw_log(const char *first, ...)
 {
     char line[LINE_SIZE];
@@ -31,8 +35,8 @@ void hw_log(const char *first, ...)
     hw_base.console_write(line, size);
 }
 
-enum base_status hw_dev_get(enum base_device_kind kind, unsigned index,
-                            struct base_device *out)
+static enum base_status device_get(enum base_device_kind kind, unsigned index,
+                                   struct base_device *out)
 {
     /* Interrupts of devices need what a boot leaves for later. */
     hw_late_init();
@@ -44,4 +48,23 @@ enum base_status hw_dev_get(enum base_device_kind kind, unsigned index,
         return hw_blk_get(index, out);
     }
     hw_base.abort("dev_get: no such kind of device");
+}
+
+/* What begins can be finished: drivers ask before they touch a device, since
+ * one that was half made ready cannot be made so again. */
+bool hw_device_room(void)
+{
+    return hw_memory_free() >= DEVICE_PAGES;
+}
+
+enum base_status hw_dev_get(enum base_device_kind kind, unsigned index,
+                            struct base_device *out)
+{
+    static bool looked;
+
+    /* The buses' registers are mapped when they are looked at first. */
+    if (!looked && !hw_device_room())
+        return BASE_NOMEM;
+    looked = true;
+    return device_get(kind, index, out);
 }

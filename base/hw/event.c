@@ -16,7 +16,7 @@
 static uint64_t timer_deadline = HW_NEVER; /* timer_set()'s wish */
 static uint64_t wait_deadline = HW_NEVER;  /* of a wait() that sleeps */
 static uint64_t alarm_deadline = HW_NEVER; /* what the hardware was told */
-static uint64_t late_deadline = HW_NEVER;  /* see hw_late_arm() */
+static uint64_t late_deadline = HW_NEVER;  /* hw_late_arm(), hw_work_at() */
 static unsigned ticks;
 static bool late_done;
 
@@ -63,8 +63,7 @@ void hw_timer_interrupt(void)
         wait_deadline = HW_NEVER; /* hw_wait looks at the clock itself */
     if (now >= late_deadline) {
         late_deadline = HW_NEVER;
-        if (!late_done)
-            hw_ready(BASE_READY_TIMER); /* the upcall does the rest */
+        hw_ready(BASE_READY_TIMER); /* the upcall or wait() does the rest */
     }
     alarm_update(now);
 }
@@ -122,4 +121,13 @@ void hw_late_arm(void)
 
     late_deadline = now + LATE_INIT_NS;
     alarm_update(now);
+}
+
+void hw_work_at(uint64_t deadline_ns)
+{
+    hw_interrupts_off();
+    if (deadline_ns < late_deadline)
+        late_deadline = deadline_ns;
+    alarm_update(hw_clock_monotonic());
+    hw_interrupts_on();
 }

@@ -75,6 +75,10 @@ enum base_status hw_irq_message(void (*handler)(void *), void *argument,
                                 uint64_t *address, uint32_t *data);
 /* From a handler: something is ready (enum base_ready). */
 void hw_ready(uint32_t ready);
+/* Sees to it that the base gets to work (xen_store_work()) at that time of
+ * clock_monotonic() or before, also if the program only computes. Monitor
+ * held; once: an earlier one takes its place. */
+void hw_work_at(uint64_t deadline_ns);
 
 /* -- what the loader said (machine.c, option.c) -- */
 
@@ -88,6 +92,9 @@ extern struct hw_platform hw_platform;
 const char *hw_option(const char *name);
 
 /* -- what base.h says of devices (devices.c, net.c, blk.c) -- */
+
+/* Whether there are pages enough to make a device ready; BASE_NOMEM if not. */
+bool hw_device_room(void);
 
 enum base_status hw_dev_get(enum base_device_kind kind, unsigned index,
                             struct base_device *out);

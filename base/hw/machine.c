@@ -30,6 +30,8 @@ struct pvh_memory {
 
 #define MEMORY_RAM 1u
 
+#define STATUS_NOT_STARTED 125 /* docs/exit-status.md */
+
 enum multiboot2_tag_type {
     MULTIBOOT2_END = 0,
     MULTIBOOT2_COMMAND_LINE = 1,
@@ -207,6 +209,44 @@ static void multiboot2_read(uint64_t physical)
     }
 }
 
+/* The machine was started with less than it takes to come to core, which says
+ * the rest (core/main.c). */
+static void say_too_small(uint64_t size) __attribute__((noreturn));
+static void say_too_small(uint64_t size)
+{
+    uint64_t total = 0, taken = hw_machine.carved * HW_PAGE;
+    unsigned i;
+
+    for (i = 0; i < hw_machine.ram_count; i++)
+        total += hw_machine.ram[i].end - hw_machine.ram[i].start;
+    hw_print("\nhalvm: error: not enough memory to start\n");
+    hw_print("  why: of %d KiB, tables have %d, the image takes %d",
+             total / 1024, taken / 1024,
+             (hw_info.image_end - hw_info.image_start) / 1024);
+    hw_print(" and ends at %d KiB; missing: %d KiB\n", hw_info.image_end / 1024,
+             size / 1024);
+    hw_print("  fix: give the machine what halvm inspect --memory says\n");
+    hw_exit(STATUS_NOT_STARTED);
+}
+
+/* All of the image is in one piece of RAM; where the machine ends before the
+ * image does, its last variables read as they like. */
+static void image_check(void)
+{
+    uint64_t end = 0;
+    unsigned i;
+
+    for (i = 0; i < hw_machine.ram_count; i++) {
+        const struct hw_range *ram = &hw_machine.ram[i];
+        if (hw_info.image_start < ram->start || hw_info.image_start >= ram->end)
+            continue;
+        if (hw_info.image_end <= ram->end)
+            return;
+        end = ram->end;
+    }
+    say_too_small(hw_info.image_end - (end ? end : hw_info.image_start));
+}
+
 void hw_machine_init(unsigned loader, uint64_t info)
 {
     hw_info.image_start = (uint64_t)__ehdr_start;
@@ -227,6 +267,7 @@ void hw_machine_init(unsigned loader, uint64_t info)
         xenpv_machine_read((const void *)info);
         break;
     }
+    image_check();
 }
 
 /* Downwards from the top of a piece, stepping below whatever is taken. */
@@ -255,7 +296,7 @@ uint64_t hw_machine_carve(uint64_t size)
     while (i-- > 0 && found == 0)
         found = carve_from(&hw_machine.ram[i], size);
     if (found == 0)
-        hw_crash("not enough memory to start", NULL, 0, 134);
+        say_too_small(size);
     hw_machine_take(found, found + size);
     if (xen_pv)
         xenpv_direct_need(found, found + size);

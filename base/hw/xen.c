@@ -18,6 +18,8 @@
 #define VENDOR_AMD   0x68747541 /* "Auth", "Hygo" of CPUID 0, EBX */
 #define VENDOR_HYGON 0x6f677948
 
+#define CALLBACK_UNUSED 1u /* an interrupt line that we leave masked */
+
 #define RANGES_MAX 64
 #define E820_RAM   1u
 
@@ -57,7 +59,7 @@ static uint64_t parameter(uint32_t index)
                : 0;
 }
 
-void xen_hvm_init(void)
+bool xen_hvm_init(void)
 {
     struct xen_add_to_physmap op = {.domid = DOMID_SELF,
                                     .space = XENMAPSPACE_shared_info,
@@ -68,9 +70,9 @@ void xen_hvm_init(void)
     arch_cpuid(0, 0, regs);
     xen_vmmcall = regs[1] == VENDOR_AMD || regs[1] == VENDOR_HYGON;
     if (xen_memory_op(XENMEM_add_to_physmap, &op) != 0)
-        return; /* it says that it is Xen, but knows no hypercalls */
+        return false; /* says that it is Xen, but knows no hypercalls */
     xen_present = true;
-    xen_event_init();
+    return xen_event_init();
 }
 
 void xen_hvm_memory_read(void)
@@ -107,10 +109,15 @@ void xen_hvm_events_init(void)
         hw_irq_message(upcall, NULL, &address, &vector) != BASE_OK)
         hw_crash("no vector for Xen's events", NULL, 0, 134);
     op.vector = (uint8_t)vector;
-    via.value = (uint64_t)HVM_PARAM_CALLBACK_TYPE_VECTOR << 56 | vector;
     if (xen_hypercall(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector,
-                      (uint64_t)&op, 0, 0, 0) != 0 &&
-        xen_hypercall(__HYPERVISOR_hvm_op, HVMOP_set_param, (uint64_t)&via, 0,
+                      (uint64_t)&op, 0, 0, 0) == 0)
+        via.value = CALLBACK_UNUSED;
+    else
+        via.value = (uint64_t)HVM_PARAM_CALLBACK_TYPE_VECTOR << 56 | vector;
+    /* Also where it is not the way that events come: it is what makes Xen write
+     * the wall clock into the shared page, and tells the toolstack that
+     * somebody minds XenStore here. */
+    if (xen_hypercall(__HYPERVISOR_hvm_op, HVMOP_set_param, (uint64_t)&via, 0,
                       0, 0) != 0)
         hw_crash("Xen refused a vector for its events", NULL, vector, 134);
     xen_rings.store_frame = parameter(HVM_PARAM_STORE_PFN);

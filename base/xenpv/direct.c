@@ -15,7 +15,8 @@
 #define SPARES_MIN 2u
 
 /* Boot takes the frames behind the stack for tables, in this order: the third
- * level, second levels (one a GiB), first levels of what is mapped, spares. */
+ * level, second levels (one a GiB), first levels of what is mapped, the user
+ * mode's top level, spares. */
 static uint64_t boot_tables, boot_tables_end;
 static uint64_t spare_next, spare_end; /* of boot's */
 static uint64_t spare;                 /* once those are used up */
@@ -126,6 +127,31 @@ uint64_t xenpv_direct_tables(void)
 
 /* -- at boot: addresses below mapped_end are mapped as they are -- */
 
+#define XEN_SLOTS     256u /* of a top table: Xen's own, which it fills in */
+#define XEN_SLOTS_END 272u
+_Static_assert(HW_DIRECT_SLOT >= XEN_SLOTS_END, "above what Xen keeps");
+
+/* The top table of user mode: the entries of the kernel's. */
+static void user_table_fill(uint64_t *table, uint64_t direct_entry)
+{
+    const uint64_t *kernel = (const uint64_t *)xenpv_start.tables;
+    unsigned i;
+
+    for (i = 0; i < 512; i++)
+        table[i] = i >= XEN_SLOTS && i < XEN_SLOTS_END ? 0 : kernel[i];
+    table[HW_DIRECT_SLOT] = direct_entry;
+}
+
+static void user_table_use(void)
+{
+    struct mmuext_op op = {.cmd = MMUEXT_NEW_USER_BASEPTR};
+
+    op.arg1.mfn = xenpv_machine_of(xenpv_start.user_table) / HW_PAGE;
+    if (xen_hypercall(__HYPERVISOR_mmuext_op, (uint64_t)&op, 1, 0, DOMID_SELF,
+                      0) != 0)
+        hw_crash("Xen refused the user mode's table", NULL, 0, 134);
+}
+
 static void boot_direct(void)
 {
     uint64_t seconds = (ram_end() + (1ull << 30) - 1) >> 30;
@@ -133,10 +159,12 @@ static void boot_direct(void)
     /* Nine bytes a frame are carved before there are frames: in two pieces, by
      * xenpv_frames_extend() and hw_frames_init(). */
     uint64_t spares = xenpv_start.frame_max * 9 / HW_LARGE + 2 + SPARES_MIN;
-    uint64_t *third, *second, i, at;
+    uint64_t *third, *second, i, at, direct_entry;
 
     boot_tables = xenpv_start.free;
-    boot_tables_end = boot_tables + (1 + seconds + firsts) * HW_PAGE;
+    xenpv_start.user_table = boot_tables + (1 + seconds + firsts) * HW_PAGE;
+    boot_tables_end = xenpv_start.user_table + HW_PAGE;
+    direct_entry = xenpv_machine_of(boot_tables) | XENPV_TABLE;
     spare_next = boot_tables_end;
     spare_end = spare_next + spares * HW_PAGE;
     if (spare_end > xenpv_start.mapped_end)
@@ -153,10 +181,12 @@ static void boot_direct(void)
         table_fill((uint64_t *)at, i * HW_LARGE);
         second[i] = xenpv_machine_of(at) | XENPV_TABLE;
     }
+    user_table_fill((uint64_t *)xenpv_start.user_table, direct_entry);
     for (at = boot_tables; at < boot_tables_end; at += HW_PAGE)
         xenpv_address_map(at, xenpv_machine_of(at) | PTE_PRESENT | PTE_NX);
     xenpv_entry_write(xenpv_machine_of(xenpv_start.tables) + HW_DIRECT_SLOT * 8,
-                      xenpv_machine_of(boot_tables) | XENPV_TABLE);
+                      direct_entry);
+    user_table_use();
 }
 
 /* The first mapping: of the image what its program headers say, of the rest

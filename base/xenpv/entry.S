@@ -17,6 +17,7 @@
 #include "offsets.h"
 
 #define HYPERCALL_IRET  23
+#define HYPERCALL_NONE  0xffffffff
 #define VGCF_IN_SYSCALL 0x100
 #define FLAGS_START     0x202 /* IF and the bit that is always set */
 #define FLAGS_IF        0x200
@@ -85,7 +86,8 @@ xenpv_failsafe:
 
     /*
      * `syscall` in user mode; rcx says behind which instruction: that of
-     * xen_hypercall(), that of xenpv_resume(), or the application's own.
+     * xen_hypercall(), of xenpv_resume(), of xenpv_guest_frame_read(), or the
+     * application's own.
      */
 xenpv_syscall:
     pop %rcx
@@ -100,7 +102,12 @@ xenpv_syscall:
     call xenpv_resume_try
     add $8, %rsp
     iret VGCF_IN_SYSCALL
-2:  movq $hw_syscall_entry, (%rsp)
+2:  cmp $guest_frame_read_done, %rcx
+    jne 3f
+    movabs $XENPV_GUEST_FRAMES, %rax
+    mov (%rax,%rdi,8), %rax
+    iret VGCF_IN_SYSCALL
+3:  movq $hw_syscall_entry, (%rsp)
     andq $~FLAGS_DF_TF, 16(%rsp)
     iret 0
 
@@ -141,6 +148,15 @@ xenpv_frame_resume:
 xenpv_resume:
     syscall
 xenpv_resume_done:
+    ret
+
+    /* xenpv_guest_frame_read(machine_frame): see xenpv.h. In kernel mode this
+     * is a hypercall that Xen does not have. */
+    .globl xenpv_guest_frame_read
+xenpv_guest_frame_read:
+    mov $HYPERCALL_NONE, %eax
+    syscall
+guest_frame_read_done:
     ret
 
     .section .note.GNU-stack, "", @progbits

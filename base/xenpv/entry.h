@@ -15,6 +15,9 @@
 #define XENPV_CS_USER   0xe033
 #define XENPV_SS        0xe02b
 
+/* machine_to_phys_mapping of Xen's headers. */
+#define XENPV_GUEST_FRAMES 0xffff800000000000
+
 /* The kernel stack: the stacks that vectors have on bare hardware, as one. */
 #define XENPV_STACK_TOP hw_trap_stacks + HW_IST_COUNT *HW_TRAP_STACK_SIZE
 

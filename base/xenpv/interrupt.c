@@ -16,6 +16,8 @@
 #define TRAP_MASKS_EVENTS 4
 #define TRAP_FROM_USER    3 /* by an instruction: int3, into */
 
+_Static_assert(XENPV_GUEST_FRAMES == __HYPERVISOR_VIRT_START, "Xen's ABI");
+
 extern const char xenpv_traps[], xenpv_event[], xenpv_failsafe[];
 extern const char xenpv_syscall[];
 
@@ -97,7 +99,6 @@ static void callback_register(unsigned type, const char *address,
 void xenpv_interrupt_init(void)
 {
     struct trap_info traps[XENPV_TRAPS + 1];
-    struct mmuext_op op = {.cmd = MMUEXT_NEW_USER_BASEPTR};
     unsigned i;
 
     for (i = 0; i < XENPV_TRAPS; i++) {
@@ -109,14 +110,10 @@ void xenpv_interrupt_init(void)
         traps[i].address = (uint64_t)xenpv_traps + i * XENPV_TRAP_SIZE;
     }
     traps[XENPV_TRAPS].address = 0;
-    op.arg1.mfn = xenpv_machine_of(xenpv_start.tables) / HW_PAGE;
     if (xen_hypercall(__HYPERVISOR_set_trap_table, (uint64_t)traps, 0, 0, 0,
                       0) != 0 ||
         xen_hypercall(__HYPERVISOR_stack_switch, XENPV_SS,
-                      (uint64_t)(hw_trap_stacks + HW_IST_COUNT), 0, 0,
-                      0) != 0 ||
-        xen_hypercall(__HYPERVISOR_mmuext_op, (uint64_t)&op, 1, 0, DOMID_SELF,
-                      0) != 0)
+                      (uint64_t)(hw_trap_stacks + HW_IST_COUNT), 0, 0, 0) != 0)
         hw_crash("Xen refused traps or stack", NULL, 0, 134);
     callback_register(CALLBACKTYPE_event, xenpv_event, CALLBACKF_mask_events);
     callback_register(CALLBACKTYPE_failsafe, xenpv_failsafe,

@@ -10,15 +10,24 @@
  * A whole second-level piece (2 MiB) that the processor has no table for yet
  * gets one filled while it is ordinary memory, at 200 instructions an entry.
  *
+ * There are two top tables, of kernel mode and of user mode, with the same
+ * entries: one would do, but a Xen that follows the tables of a guest with its
+ * own (shadow mode, which is how it notes what a live migration has still to
+ * send) takes a change of mode that changes no table for a failure, and dies.
+ *
  * The frames of these tables were reserved with those of base/hw's
  * (hw_table_frames), so that publishing cannot fail. Monitor held, or the page
  * fault of code that does not hold it; user mode or kernel mode.
  */
+#include <errno.h>
+
 #include "base/hw/parts.h"
 #include "drivers/xen/guest.h"
 
 #define UPDATES     128 /* of one hypercall */
 #define AROUND_MASK 15u /* a fault publishes an aligned 16 pages */
+
+#define FRAMES_KNOWN 1024u /* a table maps 2 MiB */
 
 #define ENTRY_SAME (PTE_PRESENT | PTE_WRITE | PTE_NX | PTE_ADDRESS)
 
@@ -37,10 +46,23 @@ uint64_t xenpv_machine_of(uint64_t physical)
     return xenpv_start.frames[frame] * HW_PAGE;
 }
 
+/* Asking Xen costs a change of mode, so what it said last is remembered, and
+ * holds as long as the list of frames says so, too. */
 uint64_t xenpv_physical_of(uint64_t machine)
 {
-    return machine_to_phys_mapping[machine / HW_PAGE] * HW_PAGE +
-           XENPV_PHYSICAL_START;
+    static uint32_t known[FRAMES_KNOWN];
+    uint64_t machine_frame = machine / HW_PAGE;
+    uint32_t *place = &known[machine_frame % FRAMES_KNOWN];
+    uint64_t frame = *place;
+
+    if (frame >= xenpv_start.frame_count ||
+        xenpv_start.frames[frame] != machine_frame) {
+        frame = xenpv_guest_frame_read(machine_frame);
+        if (frame == (uint64_t)-ENOSYS)
+            frame = machine_to_phys_mapping[machine_frame];
+        *place = (uint32_t)frame;
+    }
+    return frame * HW_PAGE + XENPV_PHYSICAL_START;
 }
 
 void xenpv_frame_set(uint64_t physical, uint64_t machine_frame)
@@ -128,6 +150,17 @@ static uint64_t table_new(void)
     return physical;
 }
 
+/* An entry of the kernel's top table has changed: the user's follows. */
+static void top_changed(uint64_t address)
+{
+    const uint64_t *kernel = hw_physical(xenpv_start.tables);
+    unsigned index = hw_index(address, 4);
+
+    xenpv_entry_write(xenpv_machine_of(xenpv_start.user_table) +
+                          index * sizeof(*kernel),
+                      kernel[index]);
+}
+
 /*
  * Walks down to the entry of a level for address, and returns its machine
  * address, through *entry where it can be read. Where a table is missing: 0,
@@ -151,6 +184,8 @@ static uint64_t walk(uint64_t address, unsigned level, bool make,
                 return 0;
             }
             table_hook(at, table_new());
+            if (here == 4)
+                top_changed(address);
         }
         physical = xenpv_physical_of(**entry & PTE_ADDRESS);
         table = hw_physical(physical);
@@ -166,6 +201,8 @@ void xenpv_table_drop(uint64_t address, unsigned level)
         return;
     physical = xenpv_physical_of(*entry & PTE_ADDRESS);
     xenpv_entry_write(at, 0);
+    if (level == 4)
+        top_changed(address);
     direct_protect(physical, PTE_WRITE);
     hw_frame_put(physical, 0);
     flush_wanted = true;

@@ -62,6 +62,7 @@ void xenpv_window_unmap(unsigned index);
 
 struct xenpv_start {
     uint64_t tables, tables_end; /* what Xen built, top table first */
+    uint64_t user_table;         /* the top table of user mode: a copy */
     uint64_t mapped_end;         /* of what it mapped, from 1 MiB on */
     uint64_t free;               /* first byte that nothing uses */
     uint64_t frame_count;        /* of the guest: entries of frames */
@@ -76,6 +77,10 @@ extern struct xenpv_start xenpv_start;
 /* Machine address of a physical one, and back. */
 uint64_t xenpv_machine_of(uint64_t physical);
 uint64_t xenpv_physical_of(uint64_t machine);
+/* Xen's word for which frame of the guest's a machine frame is: -ENOSYS in
+ * kernel mode, where its list (machine_to_phys_mapping) can be read. In user
+ * mode it cannot. */
+uint64_t xenpv_guest_frame_read(uint64_t machine_frame);
 /* Tells the processor of the page at address, and its neighbours. */
 void xenpv_page_publish(uint64_t address);
 /* Tells it of all that changed in [start, start + size). */

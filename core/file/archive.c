@@ -43,8 +43,10 @@ static int descend(struct file_node **at, struct ustar_text path,
             *last = name;
             return 0;
         }
-        next = node_lookup(*at, name.at, name.size);
+        next = node_lookup(*at, name.at, name.size, &error);
         if (!next) {
+            if (error < 0)
+                goto fail;
             error = -ENOMEM;
             next = node_new(S_IFDIR | 0755);
             if (!next)
@@ -91,10 +93,12 @@ static struct file_node *hard_link_target(struct ustar_text path)
     static const struct ustar_text empty = {"", 0};
     struct file_node *directory, *node;
     struct ustar_text name;
+    int error;
 
     if (find_parent(empty, path, &directory, &name) < 0)
         return NULL;
-    node = name.size ? node_lookup(directory, name.at, name.size) : NULL;
+    node =
+        name.size ? node_lookup(directory, name.at, name.size, &error) : NULL;
     node_put(directory);
     if (node && node_is_directory(node)) {
         node_put(node);

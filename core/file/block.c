@@ -91,19 +91,27 @@ static int transfer(unsigned index, enum base_block_op op, uint64_t sector,
     return request.status == BASE_OK ? 0 : -EIO;
 }
 
-static struct disk *disk_get(unsigned index)
+/* NULL if there is none, or with *error changed to -ENOMEM. */
+static struct disk *disk_get(unsigned index, int *error)
 {
     if (!disks)
         disks = mem_pages_get(MEM_CORE, 1);
-    if (!disks)
+    if (!disks) {
+        *error = -ENOMEM;
         return NULL;
+    }
     struct disk *disk = &disks[index];
     if (!disk->checked) {
-        disk->checked = true;
         base_uses_block();
+        enum base_status status =
+            core_base->dev_get(BASE_DEVICE_BLOCK, index, &disk->device);
+        if (status == BASE_NOMEM) {
+            *error = -ENOMEM;
+            return NULL;
+        }
+        disk->checked = true;
         wait_queue_init(&disk->wait);
-        disk->known = core_base->dev_get(BASE_DEVICE_BLOCK, index,
-                                         &disk->device) == BASE_OK;
+        disk->known = status == BASE_OK;
         core_block_ready = reap;
     }
     return disk->known ? disk : NULL;
@@ -291,7 +299,7 @@ static struct file *block_open(struct file_node *node, int flags, int *error)
     *error = -EROFS;
     if (disk->device.read_only && (flags & FILE_ACCESS_MASK) != O_RDONLY)
         return NULL;
-    *error = -ENFILE;
+    *error = file_new_error();
     return file_new(&block_ops, flags, NULL);
 }
 
@@ -307,13 +315,15 @@ static const struct node_ops block_node_ops = {
     .name = block_name,
 };
 
-struct file_node *block_node(unsigned index)
+struct file_node *block_node(unsigned index, int *error)
 {
-    if (!disk_get(index))
+    if (!disk_get(index, error))
         return NULL;
     struct file_node *node = node_new(S_IFBLK | 0660);
-    if (!node)
+    if (!node) {
+        *error = -ENOMEM;
         return NULL;
+    }
     node->ops = &block_node_ops;
     node->links = 1;
     node->made_number = (int)index;

@@ -132,12 +132,12 @@ const struct file_ops *device_find(dev_t device, mode_t *mode)
 
 /* vda to vdp: the disk becomes a node when somebody asks for it. */
 static struct file_node *disk_lookup(struct file_node *directory,
-                                     const char *name, size_t size)
+                                     const char *name, size_t size, int *error)
 {
     if (size != 3 || name[0] != 'v' || name[1] != 'd' || name[2] < 'a' ||
         name[2] >= 'a' + LIMIT_BLOCK_DEVICES)
         return NULL;
-    struct file_node *node = block_node((unsigned)(name[2] - 'a'));
+    struct file_node *node = block_node((unsigned)(name[2] - 'a'), error);
     if (node)
         node->made_parent = node_ref(directory);
     return node;
@@ -148,7 +148,8 @@ static bool disk_list(struct file_node *directory, uint64_t index, char *name,
 {
     if (index >= LIMIT_BLOCK_DEVICES)
         return false;
-    struct file_node *node = block_node((unsigned)index);
+    int error = 0;
+    struct file_node *node = block_node((unsigned)index, &error);
     if (!node)
         return false;
     node_put(node);

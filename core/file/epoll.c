@@ -165,7 +165,7 @@ long core_epoll_create1(long a)
     epoll->file = file_new(&epoll_ops, O_RDWR, epoll);
     if (!epoll->file) {
         mem_pool_put(&epoll_pool, epoll);
-        return -ENFILE;
+        return file_new_error();
     }
     file_epoll_forget = epoll_forget;
     return file_install(epoll->file, 0, (int)a & EPOLL_CLOEXEC);

@@ -106,7 +106,7 @@ long core_eventfd2(long a, long b)
         file_new(&eventfd_ops, O_RDWR | (flags & EFD_NONBLOCK), event);
     if (!file) {
         mem_pool_put(&pool, event);
-        return -ENFILE;
+        return file_new_error();
     }
     return file_install(file, 0, flags & EFD_CLOEXEC);
 }

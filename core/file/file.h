@@ -71,8 +71,10 @@ struct file {
     struct list epoll_items; /* of core/file/epoll.c */
 };
 
-/* A new open file with one reference, or NULL (ENFILE). */
+/* A new open file with one reference, or NULL; file_new_error() then says why,
+ * -ENFILE or -ENOMEM. */
 struct file *file_new(const struct file_ops *ops, int flags, void *private);
+int file_new_error(void);
 struct file *file_ref(struct file *file);
 void file_put(struct file *file);
 
@@ -80,10 +82,10 @@ void file_put(struct file *file);
  * is EBADF. */
 struct file *file_get(int fd);
 /* Gives file (taking over the caller's reference) the lowest free descriptor
- * >= lowest; flags: O_CLOEXEC or 0. Returns it, or -EMFILE with the reference
- * put. */
+ * >= lowest; flags: O_CLOEXEC or 0. Returns it, or -EMFILE or -ENOMEM with the
+ * reference put. */
 int file_install(struct file *file, int lowest, int flags);
-/* 0 if file_install would find a descriptor now, or -EMFILE: for calls that
+/* 0 if file_install would find a descriptor now, or its error: for calls that
  * must not take what they then cannot give. */
 int file_room(void);
 /* As file_get, and also gives files opened with O_PATH, which can be named

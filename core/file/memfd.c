@@ -45,7 +45,7 @@ long core_memfd_create(long a, long b)
     struct file *file = file_new(&regular_ops, O_RDWR | O_LARGEFILE, NULL);
     if (!file) {
         node_put(node);
-        return -ENFILE;
+        return file_new_error();
     }
     file->node = node;
     file_seals = memfd_seals;

@@ -89,13 +89,14 @@ struct node_entry *node_entry(struct file_node *directory, const char *name,
 }
 
 struct file_node *node_lookup(struct file_node *directory, const char *name,
-                              size_t size)
+                              size_t size, int *error)
 {
+    *error = 0;
     struct node_entry *entry = node_entry(directory, name, size);
     if (entry)
         return node_ref(entry->node);
     if (directory->ops && directory->ops->lookup)
-        return directory->ops->lookup(directory, name, size);
+        return directory->ops->lookup(directory, name, size, error);
     return NULL;
 }
 
@@ -283,8 +284,9 @@ struct file_node *node_make_path(const char *path, size_t size, mode_t mode)
         size_t part = slash ? (size_t)(slash - path) : size;
         struct file_node *next = NULL;
         if (part > 0) {
-            next = node_lookup(at, path, part);
-            if (!next) {
+            int error;
+            next = node_lookup(at, path, part, &error);
+            if (!next && error == 0) {
                 next = node_new(S_IFDIR | mode);
                 if (next && node_link(at, path, part, next, false) < 0) {
                     node_put(next);

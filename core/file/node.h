@@ -67,9 +67,10 @@ off_t content_seek(const struct content *content, uint64_t offset, bool data);
 struct node_ops {
     /* A directory in which nothing is made or removed (/proc). */
     bool fixed;
-    /* A child that is in no entry, with a reference; or NULL. */
+    /* A child that is in no entry, with a reference; or NULL, with *error
+     * changed to -ENOMEM if there is one. */
     struct file_node *(*lookup)(struct file_node *directory, const char *name,
-                                size_t size);
+                                size_t size, int *error);
     /* The index'th child that is in no entry: writes a name of at most
      * LIMIT_NAME_SIZE bytes and its DT_ type; false past the last. */
     bool (*list)(struct file_node *directory, uint64_t index, char *name,
@@ -146,9 +147,10 @@ void node_put(struct file_node *node);
 /* The root, with all of the tree made; NULL if there was no memory. */
 struct file_node *node_root(void);
 
-/* The child of that name, with a reference; or NULL. */
+/* The child of that name, with a reference; or NULL, with *error 0 if there is
+ * none, or -ENOMEM. */
 struct file_node *node_lookup(struct file_node *directory, const char *name,
-                              size_t size);
+                              size_t size, int *error);
 /* The entry of that name, or NULL. */
 struct node_entry *node_entry(struct file_node *directory, const char *name,
                               size_t size);
@@ -203,7 +205,7 @@ int etc_make_nodes(struct file_node *root);
 /* What a device number of the archive or of /dev stands for; or NULL. */
 const struct file_ops *device_find(dev_t device, mode_t *mode);
 /* The disk of that index as a node with a reference; or NULL. */
-struct file_node *block_node(unsigned index);
+struct file_node *block_node(unsigned index, int *error);
 
 /* Makes what is missing of a path of directories, relative to the root;
  * returns the last with a reference, or NULL (no memory, or something else is

@@ -24,7 +24,7 @@ struct file *node_open(struct file_node *node, int flags, int *error)
 {
     struct file *file = NULL;
 
-    *error = -ENFILE;
+    *error = file_new_error();
     if (flags & O_PATH) {
         file =
             file_new(&path_ops, (flags & PATH_FLAGS) | FILE_ACCESS_MASK, NULL);

@@ -145,6 +145,7 @@ static int walk_link(struct walk *walk, struct file_node *link)
 static int child_of(struct walk *walk, const char *name, size_t size,
                     struct file_node **out)
 {
+    int error = 0;
     *out = NULL;
     if (!node_is_directory(walk->at))
         return -ENOTDIR;
@@ -155,8 +156,8 @@ static int child_of(struct walk *walk, const char *name, size_t size,
     else if (size == 2 && name[0] == '.' && name[1] == '.')
         *out = node_ref(node_parent(walk->at));
     else
-        *out = node_lookup(walk->at, name, size);
-    return 0;
+        *out = node_lookup(walk->at, name, size, &error);
+    return error;
 }
 
 /* The last name was found, or not: fills *out. Returns 1 if a symbolic link

@@ -448,16 +448,16 @@ static long pipe_make(int *user, int flags)
         return -EINVAL;
     struct pipe *pipe = pipe_new();
     if (!pipe)
-        return -ENFILE;
+        return file_new_error();
     ends[0] = pipe_end(pipe, O_RDONLY | (flags & O_NONBLOCK));
     if (!ends[0]) {
         pipe_free(pipe);
-        return -ENFILE;
+        return file_new_error();
     }
     ends[1] = pipe_end(pipe, O_WRONLY | (flags & O_NONBLOCK));
     if (!ends[1]) {
         file_put(ends[0]);
-        return -ENFILE;
+        return file_new_error();
     }
     fds[0] = file_install(ends[0], 0, flags & O_CLOEXEC);
     if (fds[0] < 0) {
@@ -507,7 +507,7 @@ struct file *pipe_open_fifo(struct pipe **slot, int flags, int *error)
     *error = -ENXIO;
     if (access == O_WRONLY && nonblocking && (!*slot || !(*slot)->readers))
         return NULL;
-    *error = -ENFILE;
+    *error = file_new_error();
     struct pipe *pipe = *slot;
     if (!pipe) {
         pipe = pipe_new();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * /proc: a table of folders, links and texts. Nothing of it is in memory
- * until it is looked up; a text is written when it is opened, so that one
- * reader sees one moment. Monitor held.
+ * until it is looked up; a text is written when it is opened and whenever it is
+ * read from its beginning, so that one reader sees one moment. Monitor held.
  */
 #include "core/file/proc.h"
 
@@ -11,6 +11,7 @@
 
 #include "core/file/node.h"
 #include "core/file/table.h"
+#include "core/mem/fault.h"
 #include "core/mem/mem.h"
 #include "core/thread/thread.h"
 
@@ -26,6 +27,7 @@ enum folder {
     FOLDER_VM,
     FOLDER_NET,
     FOLDER_CORE,
+    FOLDER_HALVM,
     NOT_A_FOLDER
 };
 
@@ -118,7 +120,10 @@ static const struct item items[] = {
     TEXT(FOLDER_ROOT, "loadavg", proc_write_load),
     TEXT(FOLDER_ROOT, "version", proc_write_version),
     TEXT(FOLDER_ROOT, "mounts", proc_write_mounts),
-    TEXT(FOLDER_ROOT, "halvm", proc_write_halvm),
+    FOLDER(FOLDER_ROOT, "halvm", FOLDER_HALVM),
+    TEXT(FOLDER_HALVM, "status", proc_write_halvm),
+    TEXT(FOLDER_HALVM, "memory", proc_write_accounts),
+    TEXT(FOLDER_HALVM, "fault", proc_write_fault),
     LINK(FOLDER_PROCESS, "exe", link_exe),
     LINK(FOLDER_PROCESS, "cwd", link_cwd),
     LINK(FOLDER_PROCESS, "root", link_root),
@@ -128,6 +133,7 @@ static const struct item items[] = {
     TEXT(FOLDER_PROCESS, "status", proc_write_status),
     TEXT(FOLDER_PROCESS, "stat", proc_write_stat),
     TEXT(FOLDER_PROCESS, "statm", proc_write_statm),
+    TEXT(FOLDER_PROCESS, "smaps_rollup", proc_write_rollup),
     TEXT(FOLDER_PROCESS, "cmdline", proc_write_command_line),
     TEXT(FOLDER_PROCESS, "environ", proc_write_environment),
     TEXT(FOLDER_PROCESS, "comm", proc_write_comm),
@@ -187,13 +193,23 @@ static long text_data_at(struct file *file, off_t offset, const void **data)
     return (long)(text->size - (size_t)offset);
 }
 
+static int text_fill(struct proc_text *text, const struct item *item,
+                     int number);
+
 static long text_readv(struct file *file, const struct iovec *iov, int count,
                        off_t *offset)
 {
+    struct proc_text *text = text_of(file);
     const void *data;
     size_t size = file_iov_total(iov, count);
-    long left = text_data_at(file, *offset, &data);
 
+    if (*offset == 0) {
+        int error =
+            text_fill(text, file->node->made_item, file->node->made_number);
+        if (error < 0)
+            return error;
+    }
+    long left = text_data_at(file, *offset, &data);
     if (left <= 0)
         return left;
     if (size > (size_t)left)
@@ -204,22 +220,35 @@ static long text_readv(struct file *file, const struct iovec *iov, int count,
     return (long)size;
 }
 
-/* Only comm can be written: it names the thread. */
+/* The texts that can be written: comm names the thread, and halvm/fault says
+ * what is to fail. What is too long is cut. */
+static bool is_writable(const struct item *item)
+{
+    return item->write == proc_write_comm || item->write == proc_write_fault;
+}
+
 static long text_writev(struct file *file, const struct iovec *iov, int count,
                         off_t *offset)
 {
+    const struct item *item = file->node->made_item;
     struct thread *thread = thread_find(file->node->made_number);
     size_t size = file_iov_total(iov, count);
-    char name[sizeof(thread->name)] = "";
-    size_t part = size < sizeof(name) - 1 ? size : sizeof(name) - 1;
+    char line[32] = "";
+    size_t room =
+        item->write == proc_write_comm ? sizeof(thread->name) : sizeof(line);
+    size_t part = size < room - 1 ? size : room - 1;
 
+    if (file_copy_in(line, iov, count, 0, part) < 0)
+        return -EFAULT;
+    if (part > 0 && line[part - 1] == '\n')
+        line[part - 1] = '\0';
+    if (item->write == proc_write_fault) {
+        int error = mem_fault_set(line);
+        return error < 0 ? error : (long)size;
+    }
     if (!thread)
         return -ESRCH;
-    if (file_copy_in(name, iov, count, 0, part) < 0)
-        return -EFAULT;
-    if (part > 0 && name[part - 1] == '\n')
-        name[part - 1] = '\0';
-    memcpy(thread->name, name, sizeof(name));
+    memcpy(thread->name, line, sizeof(thread->name));
     return (long)size;
 }
 
@@ -251,18 +280,23 @@ static const struct file_ops text_ops = {
     .release = text_release,
 };
 
-/* Writes an item's text; the second time it cannot be longer, as nothing ran
- * between. */
+/* Writes an item's text, in the pages that there are if it fits: a file that
+ * was opened in time can be read when memory is used up. The second time it
+ * cannot be longer, as nothing ran between. */
 static int text_fill(struct proc_text *text, const struct item *item,
                      int number)
 {
+    text->size = 0;
     item->write(text, number);
-    if (text->size == 0)
+    if (text->size <= text->room)
         return 0;
     size_t pages = (text->size + LIMIT_PAGE_SIZE - 1) / LIMIT_PAGE_SIZE;
-    text->at = mem_pages_get(MEM_CORE, pages);
-    if (!text->at)
+    char *larger = mem_pages_get(MEM_CORE, pages);
+    if (!larger)
         return -ENOMEM;
+    if (text->at)
+        mem_pages_put(MEM_CORE, text->at, text_pages(text));
+    text->at = larger;
     text->room = pages * LIMIT_PAGE_SIZE;
     text->size = 0;
     item->write(text, number);
@@ -283,7 +317,7 @@ static struct file *text_open(const struct item *item, int number, int flags,
     struct file *file = *error < 0 ? NULL : file_new(&text_ops, flags, text);
     if (!file) {
         if (*error == 0)
-            *error = -ENFILE;
+            *error = file_new_error();
         if (text->at)
             mem_pages_put(MEM_CORE, text->at, text_pages(text));
         mem_pool_put(&text_pool, text);
@@ -301,7 +335,7 @@ static const struct item *item_of(const struct file_node *node)
 }
 
 static struct file_node *make(struct file_node *directory,
-                              const struct item *item, int number)
+                              const struct item *item, int number, int *error)
 {
     mode_t mode = S_IFREG | 0444;
     const struct node_ops *ops = &file_ops;
@@ -312,12 +346,14 @@ static struct file_node *make(struct file_node *directory,
     } else if (item->readlink) {
         mode = S_IFLNK | 0777;
         ops = item->name ? &link_ops : &magic_ops;
-    } else if (item->write == proc_write_comm) {
+    } else if (is_writable(item)) {
         mode = S_IFREG | 0644;
     }
     struct file_node *node = node_new(mode);
-    if (!node)
+    if (!node) {
+        *error = -ENOMEM;
         return NULL;
+    }
     node->ops = ops;
     node->links = S_ISDIR(mode) ? 2 : 1;
     node->made_item = item;
@@ -358,7 +394,8 @@ static enum folder folder_of(const struct file_node *directory)
 }
 
 static struct file_node *folder_lookup(struct file_node *directory,
-                                       const char *name, size_t size)
+                                       const char *name, size_t size,
+                                       int *error)
 {
     enum folder in = folder_of(directory);
 
@@ -372,10 +409,10 @@ static struct file_node *folder_lookup(struct file_node *directory,
         if (!item->name) {
             number = number_of(name, size);
             if (number_exists(in, number))
-                return make(directory, item, number);
+                return make(directory, item, number, error);
         } else if (strlen(item->name) == size &&
                    memcmp(item->name, name, size) == 0) {
-            return make(directory, item, number);
+            return make(directory, item, number, error);
         }
     }
     return NULL;
@@ -440,7 +477,7 @@ static struct file *file_open(struct file_node *node, int flags, int *error)
 
 static struct file *folder_open(struct file_node *node, int flags, int *error)
 {
-    *error = -ENFILE;
+    *error = file_new_error();
     return file_new(&directory_ops, flags, NULL);
 }
 

@@ -10,6 +10,7 @@
 #include "core/calls.h"
 #include "core/file/proc.h"
 #include "core/file/table.h"
+#include "core/mem/fault.h"
 #include "core/mem/mem.h"
 #include "core/options.h"
 #include "core/random/random.h"
@@ -93,9 +94,11 @@ void proc_write_status(struct proc_text *text, int number)
                THREAD_PID, number);
     PROC_PRINT(text, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t%u\n",
                file_slot_count);
-    PROC_PRINT(text, "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\nThreads:\t%u\n",
+    PROC_PRINT(text, "VmSize:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
                (unsigned long)(virtual_size() / 1024),
-               (unsigned long)(mem_resident_bytes() / 1024), thread_count);
+               (unsigned long)(mem_resident_max_bytes() / 1024),
+               (unsigned long)(mem_resident_bytes() / 1024));
+    PROC_PRINT(text, "Threads:\t%u\n", thread_count);
     if (thread)
         PROC_PRINT(text, "SigPnd:\t%016lx\nSigBlk:\t%016lx\n",
                    (unsigned long)thread->signal.pending,
@@ -229,6 +232,29 @@ void proc_write_memory(struct proc_text *text, int number)
     memory_line(text, "Hugepagesize:", 512);
 }
 
+/* As Linux's, of which only the sums make sense here: every page is private,
+ * and all of a copy of a file is the program's own. */
+void proc_write_rollup(struct proc_text *text, int number)
+{
+    static const char *const zero[] = {
+        "Shared_Clean:", "Shared_Dirty:", "Private_Clean:"};
+    uint64_t resident = mem_resident_bytes() / LIMIT_PAGE_SIZE;
+    struct mem_region first, last;
+
+    (void)mem_region_next(0, &first);
+    for (uint64_t at = 0; mem_region_next(at, &last); at = last.end)
+        ;
+    PROC_PRINT(text, "%08lx-%08lx ---p 00000000 00:00 0 %25s[rollup]\n",
+               (unsigned long)first.start, (unsigned long)last.end, "");
+    memory_line(text, "Rss:", resident);
+    memory_line(text, "Pss:", resident);
+    for (size_t i = 0; i < sizeof(zero) / sizeof(zero[0]); i++)
+        memory_line(text, zero[i], 0);
+    memory_line(text, "Private_Dirty:", resident);
+    memory_line(text, "Swap:", 0);
+    memory_line(text, "Locked:", resident);
+}
+
 /* The features of CPUID leaf 1 that programs look for, by bit. */
 static void put_flags(struct proc_text *text)
 {
@@ -331,14 +357,15 @@ void proc_write_version(struct proc_text *text, int number)
                    name.sysname, name.release);
 }
 
+static const char *const account_names[MEM_ACCOUNTS] = {
+    [MEM_IMAGE] = "image",        [MEM_CORE] = "core",
+    [MEM_APP_ANON] = "anonymous", [MEM_APP_FILE] = "file",
+    [MEM_NET] = "network",        [MEM_CACHE] = "cache",
+    [MEM_FREE] = "free",
+};
+
 void proc_write_halvm(struct proc_text *text, int number)
 {
-    static const char *const names[MEM_ACCOUNTS] = {
-        [MEM_IMAGE] = "image",        [MEM_CORE] = "core",
-        [MEM_APP_ANON] = "anonymous", [MEM_APP_FILE] = "file",
-        [MEM_NET] = "network",        [MEM_CACHE] = "cache",
-        [MEM_FREE] = "free",
-    };
     struct mem_accounts accounts;
 
     mem_accounts_get(&accounts);
@@ -346,13 +373,51 @@ void proc_write_halvm(struct proc_text *text, int number)
     PROC_PRINT(text, "image_size %lu\n",
                (unsigned long)(core_info->image_end - core_info->image_start));
     for (int i = 0; i < MEM_ACCOUNTS; i++)
-        PROC_PRINT(text, "memory_%s %lu\n", names[i],
+        PROC_PRINT(text, "memory_%s %lu\n", account_names[i],
                    (unsigned long)(accounts.pages[i] * LIMIT_PAGE_SIZE));
     PROC_PRINT(text, "memory_total %lu\nmemory_resident %lu\n",
                (unsigned long)(accounts.pages_total * LIMIT_PAGE_SIZE),
                (unsigned long)(accounts.pages_resident * LIMIT_PAGE_SIZE));
     PROC_PRINT(text, "threads %u\ndescriptors %u\n", thread_count,
                file_open_count());
+}
+
+static void account_line(struct proc_text *text, const char *name,
+                         uint64_t pages)
+{
+    PROC_PRINT(text, "%s: %lu kB\n", name,
+               (unsigned long)(pages * (LIMIT_PAGE_SIZE / 1024)));
+}
+
+/* image to free sum to total, the four lines anonymous_* to anonymous. Of the
+ * application's pages, untouched ones are promised and not yet in use: free
+ * frames stand behind them that are not counted as free. */
+void proc_write_accounts(struct proc_text *text, int number)
+{
+    struct mem_accounts accounts;
+    struct mem_uses uses;
+
+    mem_audit();
+    mem_accounts_get(&accounts);
+    mem_uses_get(&uses);
+    const uint64_t *pages = accounts.pages;
+    account_line(text, "total", accounts.pages_total);
+    for (int i = 0; i < MEM_ACCOUNTS; i++)
+        account_line(text, account_names[i], pages[i]);
+    account_line(text, "untouched",
+                 pages[MEM_APP_ANON] + pages[MEM_APP_FILE] -
+                     accounts.pages_resident);
+    account_line(text, "anonymous_stacks", uses.stacks);
+    account_line(text, "anonymous_break", uses.brk);
+    account_line(text, "anonymous_maps", uses.maps);
+    account_line(text, "anonymous_discardable", uses.discard);
+}
+
+void proc_write_fault(struct proc_text *text, int number)
+{
+    char line[32];
+
+    proc_put(text, line, (size_t)mem_fault_text(line, sizeof(line)));
 }
 
 /* -- /proc/sys -- */

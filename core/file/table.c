@@ -112,7 +112,12 @@ struct file *file_get(int fd)
     return file;
 }
 
-/* Room for descriptor fd; 0 or -EMFILE. */
+int file_new_error(void)
+{
+    return file_pool.count >= file_pool.count_max ? -ENFILE : -ENOMEM;
+}
+
+/* Room for descriptor fd; 0, -EMFILE or -ENOMEM. */
 static int table_grow(uint32_t fd)
 {
     uint32_t count = file_slot_count;
@@ -128,7 +133,7 @@ static int table_grow(uint32_t fd)
         count *= 2;
     uintptr_t *slots = mem_pages_get(MEM_CORE, count / per_page);
     if (!slots)
-        return -EMFILE;
+        return -ENOMEM;
     memcpy(slots, file_slots, file_slot_count * sizeof(*slots));
     if (file_slots != slots_first)
         mem_pages_put(MEM_CORE, file_slots, file_slot_count / per_page);
@@ -137,15 +142,19 @@ static int table_grow(uint32_t fd)
     return 0;
 }
 
-/* The lowest free descriptor from lowest on, with room made; or -EMFILE. */
+/* The lowest free descriptor from lowest on, with room made; or -EMFILE or
+ * -ENOMEM. */
 static int table_free(uint32_t lowest)
 {
     uint32_t fd = lowest > free_hint ? lowest : free_hint;
 
     while (fd < file_slot_count && file_slots[fd])
         fd++;
-    if (fd >= limit_soft || table_grow(fd) < 0)
+    if (fd >= limit_soft)
         return -EMFILE;
+    int error = table_grow(fd);
+    if (error < 0)
+        return error;
     if (lowest <= free_hint)
         free_hint = fd;
     return (int)fd;

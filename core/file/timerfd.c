@@ -167,7 +167,7 @@ long core_timerfd_create(long a, long b)
     if (!file) {
         mem_pool_put(&pool, timerfd);
         time_timer_reserve(-1);
-        return -ENFILE;
+        return file_new_error();
     }
     return file_install(file, 0, flags & TFD_CLOEXEC);
 }

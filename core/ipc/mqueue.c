@@ -243,7 +243,7 @@ long core_mq_open(long a, long b, long c, long d)
             list_remove(&queue->all);
             queue_put(queue);
         }
-        return -ENFILE;
+        return file_new_error();
     }
     queue->references++;
     /* Linux makes every such descriptor FD_CLOEXEC. */

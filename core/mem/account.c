@@ -8,9 +8,11 @@
  */
 #include "core/mem/mem.h"
 #include "core/mem/vma.h"
+#include "core/thread/thread.h"
 
 static uint64_t mem_promised[MEM_ACCOUNTS]; /* pages */
 static uint64_t mem_limit = UINT64_MAX;     /* RLIMIT_AS, bytes */
+static uint64_t mem_resident_max;           /* bytes */
 
 /* The first pages of core are in the same 2 MiB as the application's first,
  * so that a small machine pays for one page table. */
@@ -34,6 +36,7 @@ void mem_init(void)
     high -= own;
     memset(mem_promised, 0, sizeof(mem_promised));
     mem_limit = UINT64_MAX;
+    mem_resident_max = 0;
     mem_pages_init(low, MEM_FIRST_PAGES, high, own);
     low += (uint64_t)MEM_FIRST_PAGES * LIMIT_PAGE_SIZE;
     vma_init(low, high);
@@ -58,6 +61,15 @@ static uint64_t promised_sum(void)
     return sum;
 }
 
+/* The application's touched pages. Core's own are taken to be touched: they
+ * are asked for to be used at once. */
+static uint64_t resident(const struct base_memory *memory)
+{
+    uint64_t own = mem_promised[MEM_CORE] + mem_promised[MEM_NET] +
+                   mem_promised[MEM_CACHE];
+    return memory->pages_resident > own ? memory->pages_resident - own : 0;
+}
+
 void mem_accounts_get(struct mem_accounts *out)
 {
     struct base_memory memory;
@@ -68,12 +80,7 @@ void mem_accounts_get(struct mem_accounts *out)
     out->pages[MEM_CORE] += memory.pages_tables;
     out->pages[MEM_FREE] = memory.pages_free;
     out->pages_total = memory.pages_total;
-    /* Core's own pages are taken to be touched: they are asked for to be
-     * used at once. */
-    uint64_t own = promised_sum() - mem_promised[MEM_APP_ANON] -
-                   mem_promised[MEM_APP_FILE];
-    out->pages_resident =
-        memory.pages_resident > own ? memory.pages_resident - own : 0;
+    out->pages_resident = resident(&memory);
 }
 
 void mem_check(void)
@@ -87,6 +94,70 @@ void mem_check(void)
     for (unsigned i = 0; i < MEM_ACCOUNTS; i++)
         sum += accounts.pages[i];
     ASSERT(sum == accounts.pages_total);
+}
+
+void mem_audit(void)
+{
+    uint64_t charged[MEM_ACCOUNTS] = {0}, mapped = 0, own = 0;
+    unsigned count = 0;
+    mem_check();
+    for (const struct vma *vma = vma_find(vma_low); vma != NULL;
+         vma = vma_next(vma)) {
+        uint64_t pages = (vma->end - vma->start) / LIMIT_PAGE_SIZE;
+        mapped += pages;
+        count++;
+        if (vma_charged(vma))
+            charged[vma_account(vma)] += pages;
+    }
+    ASSERT(mapped == vma_pages && count == vma_count);
+    for (unsigned i = 0; i < MEM_ACCOUNTS; i++)
+        if (i == MEM_APP_ANON || i == MEM_APP_FILE)
+            ASSERT(charged[i] == mem_promised[i]);
+        else
+            own += mem_promised[i];
+    ASSERT(own == mem_pages_taken());
+}
+
+/* Pages of [start, end) in [low, high). */
+static uint64_t overlap(const struct vma *vma, uint64_t low, uint64_t high)
+{
+    uint64_t start = vma->start > low ? vma->start : low;
+    uint64_t end = vma->end < high ? vma->end : high;
+    return start < end ? (end - start) / LIMIT_PAGE_SIZE : 0;
+}
+
+/* A thread's pointer is at the upper end of the stack that libc mapped for it.
+ * Mappings that touch are one, so two such stacks may be, too. */
+static void mark_stacks(void)
+{
+    list_for_each (item, &thread_list) {
+        uint64_t tp = container_of(item, struct thread, all)->tp;
+        struct vma *vma = vma_find(tp);
+        if (vma != NULL && vma->start <= tp && tp >= mem_round_up(mem_brk_end))
+            vma->flags |= VMA_COUNTED;
+    }
+}
+
+void mem_uses_get(struct mem_uses *out)
+{
+    memset(out, 0, sizeof(*out));
+    mark_stacks();
+    for (struct vma *vma = vma_find(vma_low); vma != NULL;
+         vma = vma_next(vma)) {
+        bool stack = vma->flags & (VMA_STACK | VMA_COUNTED);
+        uint64_t pages = overlap(vma, vma->start, vma->end);
+        vma->flags &= (uint8_t)~VMA_COUNTED;
+        if (!vma_charged(vma) || (vma->flags & VMA_FILE))
+            continue;
+        uint64_t brk = overlap(vma, mem_brk_start, mem_round_up(mem_brk_end));
+        out->brk += brk;
+        if (vma->flags & VMA_DISCARD)
+            out->discard += pages - brk;
+        else if (stack)
+            out->stacks += pages - brk;
+        else
+            out->maps += pages - brk;
+    }
 }
 
 uint64_t mem_total_bytes(void)
@@ -105,9 +176,23 @@ uint64_t mem_free_bytes(void)
 
 uint64_t mem_resident_bytes(void)
 {
-    struct mem_accounts accounts;
-    mem_accounts_get(&accounts);
-    return accounts.pages_resident * LIMIT_PAGE_SIZE;
+    struct base_memory memory;
+    core_base->mem_stats(&memory);
+    return resident(&memory) * LIMIT_PAGE_SIZE;
+}
+
+uint64_t mem_resident_max_bytes(void)
+{
+    uint64_t now = mem_resident_bytes();
+    if (now > mem_resident_max)
+        mem_resident_max = now;
+    return mem_resident_max;
+}
+
+void mem_give_back(uint64_t start, uint64_t size)
+{
+    (void)mem_resident_max_bytes(); /* it only ever falls here */
+    core_base->mem_unmap(start, size);
 }
 
 uint64_t mem_mapped_bytes(void)

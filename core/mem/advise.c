@@ -20,7 +20,7 @@
 static void discard(struct vma *vma)
 {
     uint64_t size = vma->end - vma->start;
-    core_base->mem_unmap(vma->start, size);
+    mem_give_back(vma->start, size);
     mem_charge(vma_account(vma), -(int64_t)(size / LIMIT_PAGE_SIZE));
     vma->flags |= VMA_RESERVE;
     vma->prot = BASE_PROT_NONE;
@@ -31,7 +31,7 @@ static void discard(struct vma *vma)
  */
 static void make_zero(struct vma *vma, uint64_t start, uint64_t end)
 {
-    core_base->mem_unmap(start, end - start);
+    mem_give_back(start, end - start);
     enum base_status status = core_base->mem_map(start, end - start, vma->prot);
     ASSERT(status == BASE_OK);
 }

@@ -111,7 +111,7 @@ int mem_clear(uint64_t start, uint64_t end)
     if (vma_prepare_release(vma_cuts(start, end)) < 0)
         return -ENOMEM;
     if (range_forget(start, end))
-        core_base->mem_unmap(start, end - start);
+        mem_give_back(start, end - start);
     return 0;
 }
 
@@ -126,7 +126,7 @@ static int replace(uint64_t start, uint64_t size, uint32_t prot, bool reserve,
     range_forget(start, start + size);
     if (charged == 0)
         return 0;
-    core_base->mem_unmap(start, size);
+    mem_give_back(start, size);
     if (!reserve) {
         /* As much was just given back, so this cannot fail. */
         enum base_status status = core_base->mem_map(start, size, prot);

@@ -40,6 +40,20 @@ void mem_init(void);
 void mem_accounts_get(struct mem_accounts *out);
 /* Asserts that the accounts sum to the machine. */
 void mem_check(void);
+/* The same, and that each account is what the mappings and core's own pages
+ * say, counted one by one: after every system call with halvm.fault, and when
+ * /proc/halvm/memory is read. */
+void mem_audit(void);
+
+/* What the application's anonymous memory is used for, in pages; they sum to
+ * MEM_APP_ANON. */
+struct mem_uses {
+    uint64_t stacks;  /* the first thread's, and those with a thread pointer */
+    uint64_t brk;     /* the program break */
+    uint64_t discard; /* in MAP_NORESERVE reservations: GHC's heap */
+    uint64_t maps;    /* all else: malloc's large blocks, mmap */
+};
+void mem_uses_get(struct mem_uses *out);
 
 /* Whole pages for core itself, zeroed, charged to account; NULL if there are
  * none. Freed with the same account and count. */
@@ -103,5 +117,6 @@ bool mem_region_next(uint64_t address, struct mem_region *out);
 
 /* Pages that the base says were touched in the application's mappings. */
 uint64_t mem_resident_bytes(void);
+uint64_t mem_resident_max_bytes(void); /* the most there ever were */
 
 #endif

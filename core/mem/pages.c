@@ -5,9 +5,10 @@
  * They live in two windows of the arena: a small one beside the application's
  * first mappings, which shares their page tables, and a large one for what is
  * beyond. A bitmap says which pages of a window are taken; that of the large
- * window lies at its start and grows by a page for each 128 MiB in use.
- * Freeing never needs memory, so it cannot fail.
+ * window lies at its start, grows by a page for each 128 MiB in use, and goes
+ * when none is. Freeing never needs memory, so it cannot fail.
  */
+#include "core/mem/fault.h"
 #include "core/mem/mem.h"
 #include "core/mem/vma.h"
 
@@ -16,6 +17,7 @@ struct window {
     uint64_t count; /* pages that the bitmap covers now */
     uint64_t count_max;
     uint64_t first_free; /* no page below it is free */
+    uint64_t used;       /* pages handed out */
     uint64_t *taken;     /* a bit a page */
 };
 
@@ -85,12 +87,20 @@ static uint64_t find_run(struct window *window, uint64_t count)
     return UINT64_MAX;
 }
 
+/* Pages of a bitmap for so many pages. */
+static uint64_t bitmap_pages(uint64_t count)
+{
+    return (count + WINDOW_STEP - 1) / WINDOW_STEP;
+}
+
 /* Makes the bitmap of the large window cover more pages; at its first step
  * the window's start is put aside for the whole bitmap. */
 static bool extend(struct window *window)
 {
-    uint64_t bitmap_pages = (window->count_max + WINDOW_STEP - 1) / WINDOW_STEP;
-    if (window->count + WINDOW_STEP > window->count_max)
+    uint64_t step = window->count_max - window->count;
+    if (step > WINDOW_STEP)
+        step = WINDOW_STEP;
+    if (step == 0)
         return false;
     uint64_t page =
         window->start + window->count / WINDOW_STEP * LIMIT_PAGE_SIZE;
@@ -99,10 +109,11 @@ static bool extend(struct window *window)
         return false;
     mem_charge(MEM_CORE, 1);
     bool first = window->count == 0;
-    window->count += WINDOW_STEP;
+    window->count += step;
     if (first) {
-        ASSERT(bitmap_pages < WINDOW_STEP);
-        mark(window, 0, bitmap_pages, true);
+        uint64_t bitmap = bitmap_pages(window->count_max);
+        ASSERT(bitmap < step);
+        mark(window, 0, bitmap, true);
     }
     return true;
 }
@@ -117,13 +128,26 @@ static void *get(struct window *window, enum mem_account account, size_t count)
                            BASE_PROT_READ | BASE_PROT_WRITE) != BASE_OK)
         return NULL;
     mark(window, page, count, true);
+    window->used += count;
     mem_charge(account, (int64_t)count);
     return (void *)(uintptr_t)address;
+}
+
+/* Nothing is left in the large window: its bitmap goes, too. */
+static void shrink(struct window *window)
+{
+    uint64_t bitmap = bitmap_pages(window->count);
+    core_base->mem_unmap(window->start, bitmap * LIMIT_PAGE_SIZE);
+    mem_charge(MEM_CORE, -(int64_t)bitmap);
+    window->count = 0;
+    window->first_free = 0;
 }
 
 void *mem_pages_get(enum mem_account account, size_t count)
 {
     ASSERT(count > 0 && account > MEM_IMAGE && account < MEM_FREE);
+    if (mem_fault_due(&mem_fault_pages))
+        return NULL;
     void *pages = get(&mem_windows[0], account, count);
     if (pages != NULL)
         return pages;
@@ -132,10 +156,12 @@ void *mem_pages_get(enum mem_account account, size_t count)
     if (count > window->count_max / 2 ||
         count > mem_free_bytes() / LIMIT_PAGE_SIZE)
         return NULL;
-    while (find_run(window, count) == UINT64_MAX)
-        if (!extend(window))
-            return NULL;
-    return get(window, account, count);
+    while (find_run(window, count) == UINT64_MAX && extend(window))
+        ;
+    pages = get(window, account, count);
+    if (window->used == 0 && window->count > 0)
+        shrink(window);
+    return pages;
 }
 
 void mem_pages_put(enum mem_account account, void *pages, size_t count)
@@ -153,4 +179,25 @@ void mem_pages_put(enum mem_account account, void *pages, size_t count)
         window->first_free = page;
     core_base->mem_unmap(address, count * LIMIT_PAGE_SIZE);
     mem_charge(account, -(int64_t)count);
+    window->used -= count;
+    if (window->used == 0 && window == &mem_windows[1])
+        shrink(window);
+}
+
+uint64_t mem_pages_taken(void)
+{
+    uint64_t taken_count = 0;
+    for (unsigned w = 0; w < 2; w++) {
+        const struct window *window = &mem_windows[w];
+        for (uint64_t i = 0; i < (window->count + 63) / 64; i++)
+            for (uint64_t word = window->taken[i]; word != 0; word &= word - 1)
+                taken_count++;
+    }
+    /* The large window's bitmap: all of it is put aside, what is in use is
+     * mapped. */
+    const struct window *large = &mem_windows[1];
+    if (large->count > 0)
+        taken_count -=
+            bitmap_pages(large->count_max) - bitmap_pages(large->count);
+    return taken_count;
 }

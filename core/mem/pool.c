@@ -7,6 +7,7 @@
  * Objects that were never used are not touched, so a page costs the machine
  * only once it is needed. An object too large for that has pages of its own.
  */
+#include "core/mem/fault.h"
 #include "core/mem/mem.h"
 #include "core/mem/vma.h"
 
@@ -58,7 +59,7 @@ static struct pool_page *page_with_room(struct mem_pool *pool)
 void *mem_pool_get(struct mem_pool *pool)
 {
     ASSERT(pool->align <= LIMIT_PAGE_SIZE);
-    if (pool->count >= pool->count_max)
+    if (pool->count >= pool->count_max || mem_fault_due(&mem_fault_objects))
         return NULL;
     uint32_t per_page = objects_per_page(pool);
     if (per_page == 0) {

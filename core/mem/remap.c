@@ -28,7 +28,7 @@ static void take_back(const struct vma *vma, uint64_t start, uint64_t end)
 {
     if (!vma_charged(vma) || start == end)
         return;
-    core_base->mem_unmap(start, end - start);
+    mem_give_back(start, end - start);
     mem_charge(vma_account(vma), -(int64_t)((end - start) / LIMIT_PAGE_SIZE));
 }
 

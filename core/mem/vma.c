@@ -20,12 +20,13 @@ static struct list vma_list = LIST_INIT(vma_list);
  * that it does not pay a page for them. Others are from a pool. Free nodes are
  * kept, linked by left, so that an operation finds VMA_PER_STEP of them;
  * those of the pool only while too few static ones are free. */
-#define VMA_STATIC 16
+#define VMA_STATIC 25
 static struct vma vma_static[VMA_STATIC];
 static struct mem_pool vma_pool =
     MEM_POOL(struct vma, MEM_CORE, LIMIT_VMAS + VMA_PER_STEP + VMA_RESERVED);
 static struct vma *static_free, *pool_free;
 static unsigned static_count, pool_count;
+static unsigned static_fresh; /* static nodes from here on were never used */
 
 static void push(struct vma **list, unsigned *count, struct vma *vma)
 {
@@ -56,8 +57,14 @@ static void node_free(struct vma *vma)
 static struct vma *node_get(void)
 {
     ASSERT(static_count + pool_count > 0); /* vma_prepare was not called */
-    struct vma *vma = static_count > 0 ? pop(&static_free, &static_count)
-                                       : pop(&pool_free, &pool_count);
+    struct vma *vma;
+    if (static_free == NULL && static_fresh < VMA_STATIC) {
+        static_count--;
+        vma = &vma_static[static_fresh++];
+    } else {
+        vma = static_count > 0 ? pop(&static_free, &static_count)
+                               : pop(&pool_free, &pool_count);
+    }
     memset(vma, 0, sizeof(*vma));
     return vma;
 }
@@ -74,9 +81,8 @@ void vma_init(uint64_t low, uint64_t high)
     vma_pool.pages.next = NULL;
     list_init(&vma_list);
     static_free = pool_free = NULL;
-    static_count = pool_count = 0;
-    for (unsigned i = 0; i < VMA_STATIC; i++)
-        push(&static_free, &static_count, &vma_static[i]);
+    static_count = VMA_STATIC;
+    pool_count = static_fresh = 0;
 }
 
 static bool prepare(unsigned nodes)

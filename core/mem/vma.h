@@ -22,13 +22,14 @@
 #include "core/core.h"
 #include "core/mem/mem.h"
 
-#define VMA_RESERVE   1u  /* address space only: not charged */
-#define VMA_DISCARD   2u  /* of a MAP_NORESERVE reservation: see madvise */
-#define VMA_FILE      4u  /* file contents: counts to MEM_APP_FILE */
-#define VMA_SHARED    8u  /* MAP_SHARED of a file: written back */
-#define VMA_READ_ONLY 16u /* VMA_SHARED of a file not open for writing */
-#define VMA_STACK     32u /* the first thread's stack, for its name */
-#define VMA_BUSY      64u /* a file is read into it or written from it */
+#define VMA_RESERVE   1u   /* address space only: not charged */
+#define VMA_DISCARD   2u   /* of a MAP_NORESERVE reservation: see madvise */
+#define VMA_FILE      4u   /* file contents: counts to MEM_APP_FILE */
+#define VMA_SHARED    8u   /* MAP_SHARED of a file: written back */
+#define VMA_READ_ONLY 16u  /* VMA_SHARED of a file not open for writing */
+#define VMA_STACK     32u  /* the first thread's stack, for its name */
+#define VMA_BUSY      64u  /* a file is read into it or written from it */
+#define VMA_COUNTED   128u /* only while mem_uses_get counts */
 
 struct file;
 
@@ -56,8 +57,11 @@ void vma_init(uint64_t low, uint64_t high);
 #define VMA_PER_STEP 3 /* nodes: two splits and one insertion */
 
 /* Free nodes that are left when memory has run out, so that memory can still
- * be given back: cutting a mapping takes a node. */
-#define VMA_RESERVED 3
+ * be given back: cutting a page out of a mapping takes a node, and another one
+ * meanwhile. What that gives back must come to a page for more nodes, before
+ * these are used up: a page, one of the window's bitmap, and tables for both
+ * (pages.c), which in a PV guest are eight. */
+#define VMA_RESERVED 12
 
 /* Sets aside nodes, at most VMA_PER_STEP, for one operation: 0 or -ENOMEM. */
 int vma_prepare(unsigned nodes);
@@ -106,8 +110,12 @@ static inline uint64_t mem_round_up(uint64_t size)
 
 /* Pages promised to an account change by delta (account.c). */
 void mem_charge(enum mem_account account, int64_t pages_delta);
+/* Unmaps a range of the application's in the base. */
+void mem_give_back(uint64_t start, uint64_t size);
 
-/* pages.c: the windows of core's own pages. */
+/* pages.c: the windows of core's own pages; how many of them are taken, as
+ * the windows know it (a walk through all of them). */
+uint64_t mem_pages_taken(void);
 void mem_pages_init(uint64_t first, uint64_t first_count, uint64_t second,
                     uint64_t second_size);
 

@@ -150,7 +150,7 @@ int net_datagram_create(int domain, int protocol, int flags, struct file **out)
     if (!*out) {
         udp_remove(datagram->pcb);
         net_free(datagram);
-        return -ENFILE;
+        return file_new_error();
     }
     datagram_count++;
     udp_recv(datagram->pcb, on_received, datagram);

@@ -124,8 +124,13 @@ int net_icmp_start(void)
     struct raw_pcb *pcb4 = raw_new(IP_PROTO_ICMP);
     struct raw_pcb *pcb6 = raw_new_ip_type(IPADDR_TYPE_V6, IP6_NEXTH_ICMP6);
 
-    if (!pcb4 || !pcb6)
+    if (!pcb4 || !pcb6) {
+        if (pcb4)
+            raw_remove(pcb4);
+        if (pcb6)
+            raw_remove(pcb6);
         return -ENOMEM;
+    }
     raw_recv(pcb4, received4, NULL);
     raw_recv(pcb6, received6, NULL);
     return 0;

@@ -495,16 +495,24 @@ static int interface_add(unsigned index)
 
 int net_interfaces_init(void)
 {
+    static unsigned next; /* device to look at */
     struct base_device device;
+    enum base_status status;
 
-    if (time_timer_reserve(1) != 0)
-        return -ENOMEM;
     base_uses_net();
-    for (unsigned i = 0; i < LIMIT_NICS; i++) {
-        if (core_base->dev_get(BASE_DEVICE_NET, i, &device) != BASE_OK)
+    for (; next < LIMIT_NICS; next++) {
+        status = core_base->dev_get(BASE_DEVICE_NET, next, &device);
+        if (status == BASE_OK) {
+            int error = interface_add(next);
+            if (error == -ENOMEM)
+                return error;
+            if (error != 0)
+                core_log("halvm: net: device %u could not be started\n", next);
+        } else if (status == BASE_NOMEM) {
+            return -ENOMEM;
+        } else {
             break;
-        if (interface_add(i) != 0)
-            core_log("halvm: net: device %u could not be started\n", i);
+        }
     }
     return (int)interface_count;
 }

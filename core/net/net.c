@@ -45,27 +45,39 @@ static void lwip_start(void)
     igmp_init();
 }
 
+/* The steps that can fail, each done once: where memory was missing, the next
+ * socket goes on from there. */
+static int start_steps(void)
+{
+    static unsigned done;
+    int result = 0;
+
+    if (done == 0 && (result = time_timer_reserve(1)) == 0)
+        done++;
+    if (done == 1 && (result = net_secret_init()) == 0) {
+        struct netif *lo;
+
+        net_memory_init();
+        lwip_start();
+        lo = netif_get_by_index(1);
+        ASSERT(lo);
+        NETIF_SET_CHECKSUM_CTRL(lo, NETIF_CHECKSUM_DISABLE_ALL);
+        done++;
+    }
+    if (done == 2 && (result = net_icmp_start()) == 0)
+        done++;
+    if (done == 3 && (result = time_timer_reserve(1)) == 0)
+        done++;
+    return done == 4 ? net_interfaces_init() : result;
+}
+
 int net_start(void)
 {
-    struct netif *lo;
     int result;
 
     if (started)
         return 0;
-    result = time_timer_reserve(1);
-    if (result != 0)
-        return result;
-    result = net_secret_init();
-    if (result != 0)
-        return result;
-    net_memory_init();
-    lwip_start();
-    lo = netif_get_by_index(1);
-    ASSERT(lo);
-    NETIF_SET_CHECKSUM_CTRL(lo, NETIF_CHECKSUM_DISABLE_ALL);
-    result = net_icmp_start();
-    if (result == 0)
-        result = net_interfaces_init();
+    result = start_steps();
     if (result < 0)
         return result;
     started = true;

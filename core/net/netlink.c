@@ -414,7 +414,7 @@ static int netlink_create(int domain, int type, int protocol, int flags,
     *out = file_new(&netlink_ops, O_RDWR | flags, netlink);
     if (!*out) {
         net_free(netlink);
-        return -ENFILE;
+        return file_new_error();
     }
     return 0;
 }

@@ -135,7 +135,7 @@ static void checksum_make(uint8_t *frame, size_t size)
         protocol = ip[9];
         address = 12;
         addresses = 8;
-        if ((ip[6] & 0x3f) != 0 || ip[7] != 0)
+        if (header < 20 || (ip[6] & 0x3f) != 0 || ip[7] != 0)
             return;
     } else if (frame[12] == 0x86 && frame[13] == 0xdd) {
         total = 40 + (size_t)(ip[4] << 8 | ip[5]);

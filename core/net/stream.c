@@ -343,7 +343,7 @@ int net_stream_create(int domain, int protocol, int flags, struct file **out)
     *out = file_new(&stream_ops, O_RDWR | flags, stream);
     if (!*out) {
         stream_free(stream);
-        return -ENFILE;
+        return file_new_error();
     }
     return 0;
 }
@@ -422,7 +422,7 @@ static struct file *stream_accept(struct file *file, int flags, int *error)
     accepted = file_new(
         &stream_ops, O_RDWR | (flags & SOCK_NONBLOCK ? O_NONBLOCK : 0), stream);
     if (!accepted) {
-        *error = -ENFILE;
+        *error = file_new_error();
         return NULL;
     }
     leave_listener(stream);

@@ -100,7 +100,7 @@ static int unix_file(struct unix_socket *s, int flags, struct file **out)
     if (*out)
         return 0;
     unix_free(s);
-    return -ENFILE;
+    return file_new_error();
 }
 
 static int type_check(int type, int protocol)
@@ -404,7 +404,7 @@ static struct file *unix_accept(struct file *file, int flags, int *error)
     accepted = file_new(&unix_ops,
                         O_RDWR | (flags & SOCK_NONBLOCK ? O_NONBLOCK : 0), end);
     if (!accepted) {
-        *error = -ENFILE;
+        *error = file_new_error();
         return NULL;
     }
     list_remove(&end->node);

@@ -106,7 +106,7 @@ static long signalfd_new(uint64_t set, int flags)
     file = file_new(&signalfd_ops, O_RDWR | (flags & SFD_NONBLOCK), fd);
     if (file == NULL) {
         mem_pool_put(&signalfds, fd);
-        return -ENFILE;
+        return file_new_error();
     }
     return file_install(file, 0, flags & SFD_CLOEXEC);
 }

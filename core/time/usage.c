@@ -29,7 +29,6 @@ long core_times(long a)
 
 long core_getrusage(long a, long b)
 {
-    static uint64_t resident_max; /* of the moments when somebody asked */
     struct rusage out;
     uint64_t cpu = 0;
     memset(&out, 0, sizeof(out));
@@ -45,11 +44,8 @@ long core_getrusage(long a, long b)
     default:
         return -EINVAL;
     }
-    uint64_t resident = mem_resident_bytes() / 1024;
-    if (resident > resident_max)
-        resident_max = resident;
     out.ru_utime.tv_sec = (time_t)(cpu / TIME_SECOND);
     out.ru_utime.tv_usec = (long)(cpu % TIME_SECOND / 1000);
-    out.ru_maxrss = (long)resident_max;
+    out.ru_maxrss = (long)(mem_resident_max_bytes() / 1024);
     return core_copy_out((void *)b, &out, USAGE_SIZE);
 }

@@ -158,8 +158,8 @@ enum base_status virtio_blk_get(unsigned index, struct base_device *out)
         return BASE_NODEV;
     disk = &disks[index];
     if (!disk->tried) {
-        disk->tried = true;
         disk->status = disk_init(disk, index);
+        disk->tried = disk->status != BASE_NOMEM;
     }
     if (disk->status == BASE_OK)
         *out = disk->about;

@@ -75,6 +75,8 @@ enum base_status virtio_open(enum virtio_kind kind, unsigned index,
             break;
     if (at == place_count)
         return BASE_NODEV;
+    if (!hw_device_room())
+        return BASE_NOMEM;
     *device = (struct virtio_device){.name = name, .ready = ready};
     if (!places[at].open(&places[at], device))
         return BASE_IO;

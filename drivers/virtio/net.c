@@ -142,8 +142,9 @@ static enum base_status nic_init(struct nic *nic, unsigned index)
     if (status == BASE_OK)
         status = lane_init(nic, &nic->transmit, QUEUE_TRANSMIT, count);
     if (status != BASE_OK) {
+        /* For good: the device may hold what it was given. */
         virtio_fail(&nic->device);
-        return status;
+        return BASE_IO;
     }
     virtio_start(&nic->device);
     while (receive_post(&nic->receive) >= 0)
@@ -161,8 +162,8 @@ enum base_status virtio_net_get(unsigned index, struct base_device *out)
         return BASE_NODEV;
     nic = &nics[index];
     if (!nic->tried) {
-        nic->tried = true;
         nic->status = nic_init(nic, index);
+        nic->tried = nic->status != BASE_NOMEM;
     }
     if (nic->status == BASE_OK)
         *out = nic->about;

@@ -13,6 +13,7 @@
 #include "drivers/xen/xen.h"
 #include "halvm_limits.h"
 
+#define TARGET_PATH  "memory/target"
 #define KIB_PER_PAGE (LIMIT_PAGE_SIZE / 1024)
 #define PAGES_LIMIT  (1ull << 40) /* what is beyond is no memory */
 
@@ -20,8 +21,15 @@
 #define KEEP_PAGES 256u
 #define KEEP_SHARE 16u
 
+/* Between two tries while memory is short, here or at Xen's: twice as long
+ * each time. */
+#define AGAIN_FIRST_NS 1000000000ull
+#define AGAIN_LAST_NS  32000000000ull
+
 static bool known;
 static uint64_t first_target, first_total; /* pages */
+static uint64_t short_target;              /* that could not be met; 0: none */
+static uint64_t again_ns;
 
 /* The pages of a number of KiB in XenStore; false: none is there. */
 static bool pages_read(const char *path, uint64_t *pages)
@@ -32,20 +40,30 @@ static bool pages_read(const char *path, uint64_t *pages)
     return *pages > 0 && *pages < PAGES_LIMIT;
 }
 
-static void say_short(bool release)
+static void on_target(void *argument, const char *path);
+
+/* Says so once a target, and tries again for as long as it stands. */
+static void fall_short(uint64_t target, bool release)
 {
+    again_ns = short_target == target ? again_ns * 2 : AGAIN_FIRST_NS;
+    if (again_ns > AGAIN_LAST_NS)
+        again_ns = AGAIN_LAST_NS;
+    xen_store_again(TARGET_PATH, on_target, NULL, again_ns);
+    if (short_target == target)
+        return;
+    short_target = target;
     hw_log("xen: memory: not all that the operator asked for could be ",
            release ? "given back" : "had", NULL);
 }
 
-static void shrink(const struct base_memory *memory, uint64_t pages)
+/* False: not all of it. */
+static bool shrink(const struct base_memory *memory, uint64_t pages)
 {
     uint64_t keep = memory->pages_total / KEEP_SHARE + KEEP_PAGES;
     uint64_t spare = memory->pages_free > keep ? memory->pages_free - keep : 0;
     uint64_t give = pages < spare ? pages : spare;
 
-    if ((give > 0 ? xen_balloon_release(give) : 0) < pages)
-        say_short(true);
+    return (give > 0 ? xen_balloon_release(give) : 0) == pages;
 }
 
 static void on_target(void *argument, const char *path)
@@ -66,15 +84,21 @@ static void on_target(void *argument, const char *path)
     wanted = first_total + target > first_target
                  ? first_total + target - first_target
                  : 0;
-    if (wanted < memory.pages_total)
-        shrink(&memory, memory.pages_total - wanted);
-    else if (wanted > memory.pages_total &&
-             xen_balloon_take(wanted - memory.pages_total) <
-                 wanted - memory.pages_total)
-        say_short(false);
+    if (wanted < memory.pages_total) {
+        if (!shrink(&memory, memory.pages_total - wanted)) {
+            fall_short(target, true);
+            return;
+        }
+    } else if (wanted > memory.pages_total &&
+               xen_balloon_take(wanted - memory.pages_total) <
+                   wanted - memory.pages_total) {
+        fall_short(target, false);
+        return;
+    }
+    short_target = 0;
 }
 
 void xen_balloon_init(void)
 {
-    xen_store_watch("memory/target", on_target, NULL);
+    xen_store_watch(TARGET_PATH, on_target, NULL);
 }

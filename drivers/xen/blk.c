@@ -284,8 +284,8 @@ enum base_status xen_blk_get(unsigned index, struct base_device *out)
         return BASE_NODEV;
     disk = &disks[index];
     if (!disk->tried) {
-        disk->tried = true;
         disk->status = xen_bus_get(&disk->bus, &vbd, index);
+        disk->tried = disk->status != BASE_NOMEM;
     }
     if (disk->status == BASE_OK)
         *out = disk->about;

@@ -346,6 +346,8 @@ static enum base_status find(struct xen_bus_device *device, unsigned index)
     hw_pages_put(list, LIST_PAGES);
     if (!found)
         return BASE_NODEV;
+    if (!hw_device_room())
+        return BASE_NOMEM;
     xen_text_of_number(number, text);
     xen_text_join(device->path, XEN_BUS_PATH_SIZE, "device/",
                   device->driver->kind, "/", text, NULL);

@@ -13,7 +13,8 @@
 
 #define SHUTDOWN_PATH "control/shutdown"
 #define WORD_SIZE     16 /* bytes; longer ones are none that we know */
-#define TRIES         8  /* of a transaction that is disturbed */
+#define TRIES         8  /* of a transaction that is disturbed, in a row */
+#define AGAIN_NS      100000000u /* and then from the beginning */
 
 static bool poweroff_wanted, reboot_wanted;
 
@@ -67,8 +68,11 @@ static long word_take(char word[WORD_SIZE])
 static void on_shutdown(void *argument, const char *path)
 {
     char word[WORD_SIZE];
+    long length = word_take(word);
 
-    if (word_take(word) <= 0)
+    if (length == -EAGAIN)
+        xen_store_again(SHUTDOWN_PATH, on_shutdown, NULL, AGAIN_NS);
+    if (length <= 0)
         return;
     if (strcmp(word, "poweroff") == 0 || strcmp(word, "halt") == 0) {
         poweroff_wanted = true;
@@ -88,17 +92,22 @@ static void on_shutdown(void *argument, const char *path)
     }
 }
 
-void xen_control_init(void)
+/* The toolstack makes these for us to fill in; an old one does not, and then
+ * nobody reads them. */
+void xen_control_resume(void)
 {
     static const char *const features[] = {
         "control/feature-poweroff", "control/feature-halt",
         "control/feature-reboot", "control/feature-suspend"};
 
-    if (xen_store_watch(SHUTDOWN_PATH, on_shutdown, NULL) != 0)
-        return;
-    /* The toolstack makes these for us to fill in; an old one does not, and
-     * then nobody reads them. */
     for (unsigned i = 0; i < sizeof(features) / sizeof(features[0]); i++)
         xen_store_write(0, features[i], "1");
+}
+
+void xen_control_init(void)
+{
+    if (xen_store_watch(SHUTDOWN_PATH, on_shutdown, NULL) != 0)
+        return;
+    xen_control_resume();
     xen_balloon_init();
 }

@@ -157,13 +157,16 @@ void xen_event_dispatch(void)
     abi->dispatch();
 }
 
-void xen_event_init(void)
+bool xen_event_init(void)
 {
+    long status = xen_event_fifo.begin();
+
+    if (status == XEN_EVENT_SAME)
+        return true;
     for (unsigned i = 0; i < slot_count; i++)
         slots[i].used = false;
-    abi = &xen_event_fifo;
-    if (!abi->begin()) {
-        abi = &xen_event_two_level;
+    abi = status == 0 ? &xen_event_fifo : &xen_event_two_level;
+    if (status != 0)
         abi->begin();
-    }
+    return false;
 }

@@ -9,10 +9,14 @@
 
 #include "drivers/xen/guest.h"
 
+#define XEN_EVENT_SAME 1
+
 struct xen_event_abi {
-    /* Takes it into use, all ports masked; false: this Xen does not have it.
-     * At boot, before there is memory, and after a suspend. */
-    bool (*begin)(void);
+    /* Takes it into use, all ports masked: 0. At boot, before there is memory,
+     * and after a suspend. XEN_EVENT_SAME: it was in use, and still is, with
+     * all its ports, since the domain is the same as before. -errno: this Xen
+     * does not have it. */
+    long (*begin)(void);
     /* Sees to it that the port can be unmasked: 0, or -errno. */
     long (*prepare)(evtchn_port_t port);
     /* No upcalls for it from now on; any port. */

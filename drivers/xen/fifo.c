@@ -37,21 +37,34 @@ _Static_assert(sizeof(struct evtchn_fifo_control_block) <= CONTROL_ALIGN,
 _Static_assert(LIMIT_XEN_EVENT_PAGES *PAGE_PORTS <= EVTCHN_FIFO_NR_CHANNELS,
                "Xen has as many ports");
 
-static struct evtchn_fifo_control_block control
-    __attribute__((aligned(CONTROL_ALIGN)));
+static struct control {
+    struct evtchn_fifo_control_block block;
+} __attribute__((aligned(CONTROL_ALIGN))) controls[2];
+static struct evtchn_fifo_control_block *control = &controls[0].block;
 static event_word_t *pages[LIMIT_XEN_EVENT_PAGES]; /* stay ours for ever */
 static unsigned page_count;                        /* of them, Xen's, too */
 
-static bool begin(void)
+/* Xen writes into the block that it has, so it is offered the other one. One it
+ * takes only where it has none. */
+static long begin(void)
 {
+    struct evtchn_fifo_control_block *other =
+        &controls[control == &controls[0].block].block;
     struct evtchn_init_control op = {
-        .control_gfn = xen_frame_of(&control),
-        .offset = (uint32_t)((uint64_t)&control % LIMIT_PAGE_SIZE),
+        .control_gfn = xen_frame_of(other),
+        .offset = (uint32_t)((uint64_t)other % LIMIT_PAGE_SIZE),
     };
+    long status;
 
-    memset(&control, 0, sizeof(control));
+    memset(other, 0, sizeof(*other));
+    status = xen_event_op(EVTCHNOP_init_control, &op);
+    if (status == -EINVAL && page_count > 0)
+        return XEN_EVENT_SAME;
+    if (status != 0)
+        return status;
+    control = other;
     page_count = 0;
-    return xen_event_op(EVTCHNOP_init_control, &op) == 0;
+    return 0;
 }
 
 /* NULL: there is no such port. */
@@ -134,11 +147,11 @@ static evtchn_port_t take(evtchn_port_t port, bool late)
 static void dispatch(void)
 {
     uint32_t ready =
-        __atomic_exchange_n(&control.ready, 0, __ATOMIC_SEQ_CST) & QUEUES;
+        __atomic_exchange_n(&control->ready, 0, __ATOMIC_SEQ_CST) & QUEUES;
     unsigned steps = 0;
 
     for (; ready != 0; ready &= ready - 1) {
-        evtchn_port_t port = XEN_READ_ONCE(control.head[__builtin_ctz(ready)]);
+        evtchn_port_t port = XEN_READ_ONCE(control->head[__builtin_ctz(ready)]);
 
         while (port != 0)
             port = take(port, steps++ >= LIMIT_XEN_EVENT_BURST);

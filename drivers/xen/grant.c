@@ -2,8 +2,10 @@
 /*
  * Grant tables, versions 1 and 2: see xen.h. Callers hold the monitor.
  *
- * Version 1 is preferred (its entry says all there is, and half as large);
- * version 2 is used where the toolstack allows no other. The table begins with
+ * Version 1 is preferred (its entry says all there is, and half as large).
+ * Version 2 is used where frames have numbers that do not fit the first's 32
+ * bits: in PV guests of a host with more than 16 TiB; where Xen allows no
+ * other; and with halvm.xen.grants=2. The table begins with
  * one frame and grows by one when it is full. A free entry has flags of 0,
  * which Xen takes for no grant whatever else it holds, so the list of free
  * entries runs through their frame fields.
@@ -13,6 +15,8 @@
 #include "drivers/xen/ring.h"
 #include "drivers/xen/xen.h"
 #include "halvm_limits.h"
+
+#include <xen/memory.h>
 
 #define IN_USE (GTF_reading | GTF_writing) /* by the other domain */
 
@@ -76,17 +80,27 @@ static grant_ref_t free_pop(void)
     return reference;
 }
 
+static bool second_preferred(void)
+{
+    const char *option = hw_option("xen.grants");
+
+    return (option != NULL && strcmp(option, "2") == 0) ||
+           (xen_pv &&
+            xen_memory_op(XENMEM_maximum_ram_page, NULL) > UINT32_MAX);
+}
+
 /* 0 if neither version is to be had. */
 static unsigned version_choose(void)
 {
-    struct gnttab_set_version wish = {.version = 1};
+    unsigned first = second_preferred() ? 2 : 1;
+    struct gnttab_set_version wish = {.version = first};
     struct gnttab_get_version now = {.dom = DOMID_SELF};
 
     if (xen_grant_op(GNTTABOP_set_version, &wish, 1) == 0)
-        return 1;
-    wish.version = 2;
+        return first;
+    wish.version = 3 - first;
     if (xen_grant_op(GNTTABOP_set_version, &wish, 1) == 0)
-        return 2;
+        return 3 - first;
     /* Neither can be chosen: what is in force will do. A Xen that knows of no
      * versions has the first. */
     if (xen_grant_op(GNTTABOP_get_version, &now, 1) != 0)

@@ -25,8 +25,9 @@ extern struct xen_rings xen_rings;
 
 /* In a PVH or HVM guest, after CPUID said that Xen is there: makes hypercalls
  * and the shared page work (xen_present). Then, with an APIC: events, rings.
- * Both again after a suspend. */
-void xen_hvm_init(void);
+ * Both again after a suspend, if the first says false: else the domain is the
+ * same as before. */
+bool xen_hvm_init(void);
 void xen_hvm_events_init(void);
 /* RAM as Xen tells it, where the loader told nothing: hw_machine_ram(). */
 void xen_hvm_memory_read(void);
@@ -36,8 +37,9 @@ void xen_hvm_memory_read(void);
 void xen_rings_init(void);
 
 /* All ports masked, no handlers. Once xen_shared is there, and after a
- * suspend. */
-void xen_event_init(void);
+ * suspend; true: the domain is the same as before and nothing was changed, as
+ * far as Xen's ways with events can tell (event.h). */
+bool xen_event_init(void);
 
 /* A PV guest's (base/xenpv/machine.c): 0 in the new domain, 1 if it was called
  * off, or -errno. Events masked, frames of Xen's own not mapped. */

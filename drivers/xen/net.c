@@ -32,6 +32,7 @@ _Static_assert(TX_SLOTS == 256 && RX_SLOTS == 256, "Xen's ABI");
 #define BUFFERS_MIN    16u /* each way */
 #define MEMORY_SHARE   64  /* rx pages: free memory / this at most */
 #define ETHERNET_SIZE  14u
+#define ANNOUNCE_SIZE  60u /* the least that Ethernet has */
 #define MTU_DEFAULT    1500u
 #define MTU_MIN        68u /* IPv4's */
 #define RX_ROUNDS      8u
@@ -68,6 +69,7 @@ static struct nic {
     bool sum_ipv4, sum_ipv6; /* the backend completes these checksums */
     bool rx_extra;           /* the next slot is extra information */
     bool rx_follow; /* the next slot belongs to a frame that is dropped */
+    bool moved;     /* the network is to be told that we are elsewhere */
 } nics[LIMIT_NICS];
 
 static struct nic *nic_of_bus(struct xen_bus_device *device)
@@ -210,8 +212,39 @@ static long nic_publish(struct xen_bus_device *device, xen_store_transaction t)
     return result;
 }
 
+static bool tx_one(struct nic *nic, const struct base_net_frame *frame);
+
+/*
+ * After a migration the switches still think us where we were, until we say a
+ * word; a server might not for long. So this is a frame that asks nothing of
+ * anybody, from our address to all: a request of reverse ARP (RFC 903), which
+ * needs no IP address, as QEMU sends it for its guests.
+ */
+static void announce(struct nic *nic)
+{
+    static const uint8_t head[] = {
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* to all */
+        0,    0,    0,    0,    0,    0,    /* from us */
+        0x80, 0x35, 0,    1,    8,    0,    /* reverse ARP, Ethernet, IPv4 */
+        6,    4,    0,    3};               /* address sizes, a request */
+    uint8_t data[ANNOUNCE_SIZE] = {0};
+    struct base_net_frame frame = {.data = data, .size = sizeof(data)};
+
+    memcpy(data, head, sizeof(head));
+    memcpy(data + 6, nic->about.mac, 6);  /* the source */
+    memcpy(data + 22, nic->about.mac, 6); /* who asks */
+    memcpy(data + 32, nic->about.mac, 6); /* and about whom: himself */
+    if (tx_one(nic, &frame))
+        RING_PUSH_REQUESTS(&nic->tx); /* the caller notifies */
+}
+
 static bool nic_connected(struct xen_bus_device *device)
 {
+    struct nic *nic = nic_of_bus(device);
+
+    if (nic->moved)
+        announce(nic);
+    nic->moved = false;
     xen_event_notify(device->port); /* what was posted before it listened */
     return true;
 }
@@ -241,6 +274,7 @@ static void nic_resumed(struct xen_bus_device *device)
         nic->rx_book->refs[i] = XEN_GRANT_NONE;
     for (unsigned i = 0; i < nic->tx_count / 2; i++)
         nic->tx_book->refs[i] = XEN_GRANT_NONE;
+    nic->moved = true;
 }
 
 static const struct xen_bus_driver vif = {
@@ -288,8 +322,8 @@ enum base_status xen_net_get(unsigned index, struct base_device *out)
         return BASE_NODEV;
     nic = &nics[index];
     if (!nic->tried) {
-        nic->tried = true;
         nic->status = nic_init(nic, index);
+        nic->tried = nic->status != BASE_NOMEM;
     }
     if (nic->status == BASE_OK)
         *out = nic->about;

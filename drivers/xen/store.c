@@ -38,6 +38,7 @@ struct watch {
     void (*changed)(void *argument, const char *path);
     void *argument;
     uint64_t token;
+    uint64_t again_ns; /* xen_store_again(); UINT64_MAX: no */
     bool pending;
 };
 
@@ -68,6 +69,7 @@ static struct {
     struct watch watches[LIMIT_XEN_WATCHES];
     uint64_t tokens; /* handed out so far */
     unsigned pending_count;
+    bool again;          /* some watch has again_ns */
     bool event_new;      /* since the last xen_store_wait() */
     volatile bool noted; /* by the event handler */
 } store;
@@ -496,6 +498,7 @@ long xen_store_watch(const char *path,
         .changed = changed,
         .argument = argument,
         .token = ++store.tokens * LIMIT_XEN_WATCHES + slot,
+        .again_ns = UINT64_MAX,
     };
     result = watch_send(XS_WATCH, watch);
     if (store.health == STORE_LOST)
@@ -505,23 +508,71 @@ long xen_store_watch(const char *path,
     return result < 0 ? result : 0;
 }
 
+static struct watch *
+watch_find(const char *path, void (*changed)(void *argument, const char *path),
+           const void *argument)
+{
+    for (unsigned i = 0; i < LIMIT_XEN_WATCHES; i++) {
+        struct watch *watch = &store.watches[i];
+
+        if (watch->path != NULL && strcmp(watch->path, path) == 0 &&
+            watch->changed == changed && watch->argument == argument)
+            return watch;
+    }
+    return NULL;
+}
+
 long xen_store_unwatch(const char *path,
                        void (*changed)(void *argument, const char *path),
                        void *argument)
 {
+    struct watch *watch = watch_find(path, changed, argument);
+    long result = 0;
+
+    if (watch == NULL)
+        return -ENOENT;
+    if (store.health == STORE_GOOD)
+        result = watch_send(XS_UNWATCH, watch);
+    watch_forget(watch);
+    return result < 0 ? result : 0;
+}
+
+void xen_store_again(const char *path,
+                     void (*changed)(void *argument, const char *path),
+                     void *argument, uint64_t delay_ns)
+{
+    struct watch *watch = watch_find(path, changed, argument);
+
+    if (watch == NULL)
+        return;
+    watch->again_ns = hw_base.clock_monotonic() + delay_ns;
+    store.again = true;
+    hw_work_at(watch->again_ns);
+}
+
+/* Marks those whose time has come. */
+static void again_mark(void)
+{
+    uint64_t now = hw_base.clock_monotonic(), next = UINT64_MAX;
+
     for (unsigned i = 0; i < LIMIT_XEN_WATCHES; i++) {
         struct watch *watch = &store.watches[i];
-        long result = 0;
 
-        if (watch->path == NULL || strcmp(watch->path, path) != 0 ||
-            watch->changed != changed || watch->argument != argument)
+        if (watch->path == NULL || watch->again_ns == UINT64_MAX)
             continue;
-        if (store.health == STORE_GOOD)
-            result = watch_send(XS_UNWATCH, watch);
-        watch_forget(watch);
-        return result < 0 ? result : 0;
+        if (now < watch->again_ns) {
+            if (watch->again_ns < next)
+                next = watch->again_ns;
+            continue;
+        }
+        watch->again_ns = UINT64_MAX;
+        if (!watch->pending)
+            store.pending_count++;
+        watch->pending = true;
     }
-    return -ENOENT;
+    store.again = next != UINT64_MAX;
+    if (store.again)
+        hw_work_at(next);
 }
 
 void xen_store_wait(uint64_t deadline_ns)
@@ -536,6 +587,8 @@ void xen_store_wait(uint64_t deadline_ns)
 
 void xen_store_work(void)
 {
+    if (store.again)
+        again_mark();
     if (!store.noted && store.pending_count == 0)
         return;
     store.noted = false;

@@ -12,7 +12,9 @@
 
 void (*xen_resume_devices)(void);
 
-/* 0 in the new domain, 1 if it was called off, or -errno. */
+/* 0 in the new domain, 1 if it was called off, or -errno. A toolstack may let
+ * the same domain go on without a word (libxl_domain_resume() for guests that
+ * would not understand one): then nothing of ours was lost, either. */
 static long machine_suspend(void)
 {
     struct sched_shutdown how = {.reason = SHUTDOWN_suspend};
@@ -22,15 +24,13 @@ static long machine_suspend(void)
     hw_interrupts_off();
     xen_grant_frames_hide();
     status = xen_pv ? xenpv_suspend() : xen_sched_op(SCHEDOP_shutdown, &how);
+    if (status == 0 && (xen_pv ? xen_event_init() : xen_hvm_init()))
+        status = 1;
     if (status != 0) {
         xen_grant_frames_show();
     } else {
-        if (xen_pv) {
-            xen_event_init();
-        } else {
-            xen_hvm_init();
+        if (!xen_pv)
             xen_hvm_events_init();
-        }
         xen_clock_resume(now);
     }
     hw_interrupts_on();
@@ -50,6 +50,7 @@ void xen_suspend(void)
                      xen_rings.console_port);
     xen_console_input_init();
     xen_grant_resume();
+    xen_control_resume();
     if (xen_resume_devices != NULL)
         xen_resume_devices();
 }

@@ -15,11 +15,11 @@ static uint64_t bit_of(evtchn_port_t port)
     return 1ull << port % WORD_BITS;
 }
 
-static bool begin(void)
+static long begin(void)
 {
     for (unsigned i = 0; i < WORDS; i++)
         xen_shared->evtchn_mask[i] = UINT64_MAX;
-    return true;
+    return 0;
 }
 
 static long prepare(evtchn_port_t port)

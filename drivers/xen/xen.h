@@ -181,6 +181,12 @@ long xen_store_watch(const char *path,
 long xen_store_unwatch(const char *path,
                        void (*changed)(void *argument, const char *path),
                        void *argument);
+/* Calls a watch's function once more when that time has passed, though nothing
+ * has changed: for what could not be done now. Nothing if there is no such
+ * watch. */
+void xen_store_again(const char *path,
+                     void (*changed)(void *argument, const char *path),
+                     void *argument, uint64_t delay_ns);
 /* Sleeps until a watch event has come since the last xen_store_wait(), or the
  * deadline, or the store is no use; calls nothing. For a driver that waits for
  * its backend: look, then wait, then look again. */
@@ -220,6 +226,9 @@ void xen_console_input_init(void);
  * crash) and memory/target. Called from what bases leave for later; nothing in
  * a domain without XenStore. */
 void xen_control_init(void);
+/* After a suspend: the new domain's XenStore is told again what can be asked.
+ */
+void xen_control_resume(void);
 /* Ends the domain: as the operator asked, if he did, else 0 is poweroff and any
  * other status crash. In dom0 reboot, whatever the status: nothing else ends
  * the machine. */

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- What the status page tells: where the program runs, for how long, and who
--- holds which memory. In the unikernel that is the text of /proc/halvm, on
+-- holds which memory. In the unikernel that is the text of /proc/halvm/status, on
 -- Linux the kernel's own accounts of the process.
 {-# LANGUAGE CPP #-}
 module Status (Status, getStatus, statusHtml, statusJson) where
@@ -36,7 +36,7 @@ data Status = Status
 getStatus :: Double -> Maybe FilePath -> IO Status
 getStatus started diskPath = do
   now <- getMonotonicTime
-  unikernel <- pairs "/proc/halvm"
+  unikernel <- pairs "/proc/halvm/status"
   process <- pairs "/proc/self/status"
   machine <- pairs "/proc/meminfo"
   size <- orElse "" $

@@ -3,7 +3,7 @@
  * The power button: waits for the operator (system_powerdown of QEMU's
  * monitor) and ends with 0, switched off; with 1 if nobody asks in 30 s.
  *
- * skip: xen no power button; tests/xen/t-hello asks xl to shut down
+ * skip: xen tests/xen/t-base runs it, as a guest that xl shuts down
  * monitor: system_powerdown
  */
 #include <string.h>

@@ -7,7 +7,7 @@
  * The disk is a folder as QEMU shows it; what is written goes elsewhere.
  *
  * memory: 32M
- * skip: xen its machines have no virtio
+ * skip: xen tests/xen/t-base runs it, over blkfront
  * device: virtio-blk,drive=d
  * qemu: -drive if=none,id=d,format=raw,file=fat:tests/base,snapshot=on
  * qemu: -global virtio-mmio.force-legacy=false

@@ -4,7 +4,7 @@
  * that sends to itself, so what is written comes back to be read: in small
  * pieces, many times.
  *
- * skip: xen its machines have no virtio
+ * skip: xen a virtio device that Xen does not have; its console is in console
  * device: virtio-serial
  * qemu: -chardev udp,id=c,host=127.0.0.1,port=17953,localport=17953
  * qemu: -device virtconsole,chardev=c

@@ -5,7 +5,7 @@
  * with as many questions in flight as there is room for, which stalls at once
  * when a notification is lost either way.
  *
- * skip: xen its machines have no virtio
+ * skip: xen tests/xen/t-base runs it, over netfront
  * device: virtio-net,netdev=n
  * qemu: -netdev user,id=n -global virtio-mmio.force-legacy=false
  */

@@ -3,7 +3,7 @@
  * The entropy device by the driver's own door, since entropy() of base.h asks
  * the processor first: 1,000 bytes, twice, that are neither equal nor poor.
  *
- * skip: xen its machines have no virtio
+ * skip: xen a virtio device that Xen does not have; see entropy
  * device: virtio-rng
  * qemu: -global virtio-mmio.force-legacy=false
  */

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The guest's command line, both ways: any text goes through core's splitter;
- * and any words, written by tools/halvm, come back from it as they were. The
- * first byte says which.
+ * and any words, written by tools/halvm, come back from it as they were; and
+ * what halvm.fault may say. The first byte says which.
  *
- * Links tools/halvm/command_line.c, tools/halvm/parse.c, core/options.c.
+ * Links tools/halvm/command_line.c, tools/halvm/parse.c, core/options.c,
+ * core/mem/fault.c.
  */
+#include <stdarg.h>
+
+#include "base.h"
+#include "core/mem/fault.h"
 #include "tools/halvm/halvm.h"
 
 #define LINE_SIZE 4096 /* LIMIT_COMMAND_LINE_SIZE */
@@ -25,6 +30,47 @@ void *mem_pages_get(int account, size_t count)
     static char page[LINE_SIZE];
 
     return page;
+}
+
+static const struct base base;
+const struct base *core_base = &base;
+struct vma *vma_find(uint64_t address);
+int core_format(char *out, size_t size, const char *format, ...);
+
+struct vma *vma_find(uint64_t address)
+{
+    return NULL;
+}
+
+int core_format(char *out, size_t size, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    int length = vsnprintf(out, size, format, args);
+    va_end(args);
+    return length;
+}
+
+/* What is taken is told again in a form that is taken. */
+static void fault(const uint8_t *data, size_t size)
+{
+    char *text = words_copy((const char *)data, size), told[32];
+    bool on;
+
+    core_base = &base;
+    if (options_init("halvm.fault=off") != 0 || mem_fault_init(&on) != 0 || !on)
+        abort();
+    if (mem_fault_set(text) == 0) {
+        int length = mem_fault_text(told, sizeof(told));
+        if (length <= 0 || length >= (int)sizeof(told) ||
+            told[length - 1] != '\n')
+            abort();
+        told[length - 1] = 0;
+        if (mem_fault_set(told) != 0)
+            abort();
+    }
+    free(text);
 }
 
 static void any_text(const uint8_t *data, size_t size)
@@ -82,7 +128,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
-    if (data[0] & 1)
+    if (data[0] % 4 == 2)
+        fault(data + 1, size - 1);
+    else if (data[0] & 1)
         there_and_back(data + 1, size - 1);
     else
         any_text(data + 1, size - 1);

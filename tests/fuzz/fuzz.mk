@@ -12,9 +12,11 @@ FUZZ_CC := clang
 
 fuzz_acpi_fuzz := drivers/acpi/parse.c
 fuzz_command_line_fuzz := tools/halvm/command_line.c tools/halvm/parse.c \
-	core/options.c
+	core/options.c core/mem/fault.c
 fuzz_net_receive_fuzz := $(NET_SRC)
 fuzz_net_receive_fuzz_flags := $(NET_CFLAGS)
+fuzz_packet_receive_fuzz := $(NET_SRC)
+fuzz_packet_receive_fuzz_flags := $(NET_CFLAGS)
 fuzz_tools_fuzz := tools/halvm/parse.c tools/halvm/console.c
 fuzz_ustar_fuzz :=
 fuzz_virtio_blk_fuzz := drivers/virtio/ring.c

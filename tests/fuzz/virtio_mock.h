@@ -30,6 +30,11 @@ void hw_ready(uint32_t ready)
 {
 }
 
+bool hw_device_room(void)
+{
+    return true;
+}
+
 void *hw_pages_get(size_t count)
 {
     void *block = aligned_alloc(4096, count * 4096);

@@ -2,7 +2,7 @@
 -- Arguments, the environment, and options for the runtime.
 --
 -- ways: 2
--- args: one +RTS -A2m -M200m -RTS two --three=3
+-- args: one +RTS -A2m -M20m -RTS two --three=3
 -- env: HALVM_TEST=a-value
 -- env: EMPTY=
 module Main (main) where
@@ -24,7 +24,7 @@ main = do
   lookupEnv "HALVM_NOT_SET" >>= \v -> equal "unset" v Nothing
   flags <- getGCFlags
   equal "-A2m" (minAllocAreaSize flags) (2 * 1024 * 1024 `div` 4096)
-  equal "-M200m" (maxHeapSize flags) (200 * 1024 * 1024 `div` 4096)
+  equal "-M20m" (maxHeapSize flags) (20 * 1024 * 1024 `div` 4096)
   withArgs ["other"] getArgs >>= \a -> equal "withArgs" a ["other"]
   path <- getExecutablePath
   check ("executable path: " ++ path) (take 1 path == "/")

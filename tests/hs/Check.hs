@@ -36,7 +36,7 @@ throws what action = do
 
 -- | The unikernel has this file, Linux has not.
 inUnikernel :: IO Bool
-inUnikernel = doesFileExist "/proc/halvm"
+inUnikernel = doesFileExist "/proc/halvm/status"
 
 -- | Runs an action that must end within so many seconds.
 within :: HasCallStack => Int -> String -> IO a -> IO a

@@ -4,7 +4,6 @@
 -- many connections at once, with collections.
 -- memory: 192M
 -- ways: 2
-{-# LANGUAGE TypeFamilies #-}
 module Main (main) where
 
 import Control.Concurrent
@@ -12,8 +11,6 @@ import Control.Exception
 import Control.Monad
 import qualified Data.ByteString.Char8 as C
 import Data.IORef
-import qualified Data.Map.Strict as Map
-import Foreign.C.Error
 import qualified Network.Socket as N
 import qualified Network.Socket.ByteString as N
 import System.HaLVM.Network
@@ -21,73 +18,14 @@ import System.IO.Error
 import System.Mem (performGC)
 
 import Check
-
--- | A network of one host: what listens, and who gets datagrams.
-data Memory = Memory
-  { listeners :: MVar (Map.Map Address (Chan (End, Address, Address)))
-  , boxes :: MVar (Map.Map Address (Chan (Address, C.ByteString)))
-  , openCount :: IORef Int
-  }
-
--- | One end of a pair of queues.
-data End = End
-  { sendTo' :: MVar (Maybe (Chan C.ByteString))
-  , receiveFrom :: MVar (Maybe (Chan C.ByteString))
-  , local :: MVar Address
-  , queue :: MVar (Chan (End, Address, Address))
-  , box :: Chan (Address, C.ByteString)
-  }
-
-newEnd :: IO End
-newEnd = End <$> newMVar Nothing <*> newMVar Nothing <*> newEmptyMVar
-  <*> newEmptyMVar <*> newChan
-
-refuse :: IO a
-refuse = ioError (errnoToIOError "connect" eCONNREFUSED Nothing Nothing)
-
-instance Provider Memory where
-  type Socket Memory = End
-  openSocket m _ _ _ = do
-    atomicModifyIORef' (openCount m) (\n -> (n + 1, ()))
-    newEnd
-  bindSocket m s a = do
-    void (tryPutMVar (local s) a)
-    modifyMVar_ (boxes m) (pure . Map.insert a (box s))
-  listenSocket m s a _ = do
-    q <- newChan
-    void (tryPutMVar (queue s) q)
-    modifyMVar_ (listeners m) (pure . Map.insert a q)
-  connectSocket m s remote mine = do
-    known <- Map.lookup remote <$> readMVar (listeners m)
-    case known of
-      Nothing -> refuse
-      Just q -> do
-        there <- newChan
-        back <- newChan
-        other <- newEnd
-        void (swapMVar (sendTo' s) (Just there))
-        void (swapMVar (receiveFrom s) (Just back))
-        void (swapMVar (sendTo' other) (Just back))
-        void (swapMVar (receiveFrom other) (Just there))
-        atomicModifyIORef' (openCount m) (\n -> (n + 1, ()))
-        writeChan q (other, mine, remote)
-  acceptSocket _ s = readMVar (queue s) >>= readChan
-  sendStream _ s bytes = readMVar (sendTo' s) >>= mapM_ (`writeChan` bytes)
-  receiveStream _ s = readMVar (receiveFrom s) >>= maybe (pure C.empty) readChan
-  finishStream _ s = readMVar (sendTo' s) >>= mapM_ (`writeChan` C.empty)
-  sendDatagram m s to bytes = do
-    known <- Map.lookup to <$> readMVar (boxes m)
-    mine <- readMVar (local s)
-    mapM_ (`writeChan` (mine, bytes)) known
-  receiveDatagram _ s = readChan (box s)
-  closeSocket m _ = atomicModifyIORef' (openCount m) (\n -> (n - 1, ()))
+import MemoryNetwork
 
 host :: N.PortNumber -> N.SockAddr
 host port = N.SockAddrInet port (N.tupleToHostAddress (10, 0, 0, 1))
 
 main :: IO ()
 main = within 100 "the test" $ do
-  m <- Memory <$> newMVar Map.empty <*> newMVar Map.empty <*> newIORef 0
+  m <- newMemory (const (pure ()))
   p <- installProvider m [inet] [inetAddress (10, 0, 0, 1) 0]
   server <- newEmptyMVar
   void (forkIO (echo server))

@@ -6,9 +6,9 @@ gcc -nostdlib -static -no-pie -Wl,-Ttext-segment=0x100000,-z,noexecstack \
 run "$HALVM" inspect guest
 check "inspect" $status -eq 0
 has "platforms" "$out" '^QEMU, Firecracker, Xen PVH *yes (entry 0x1001'
-has "memory" "$out" '^least to load it .*KiB'
+has "memory" "$out" '^least .*KiB'
 run "$HALVM" inspect --boot guest
-hasnt "one part only" "$out" 'least to load'
+hasnt "one part only" "$out" '^least'
 run "$HALVM" inspect --json guest
 has "--json" "$out" '^{"path":"guest",.*"pvh":true,"multiboot2":false'
 run "$HALVM" inspect --json /bin/true

@@ -22,7 +22,8 @@ check "-q is silent" -z "$err"
 
 run "$HALVM" run -p 18080:80 -p 127.0.0.2:18081:81/udp -m 48m -e 'A=1 2' \
     --machine q35 --cpu qemu64 --accel tcg --ip 10.0.0.2/24 --gw 10.0.0.1 \
-    --dns 10.0.0.3 --trace --gdb=1235 --tty=off ./guest
+    --dns 10.0.0.3 --trace --option hostname=h --option fault \
+    --gdb=1235 --tty=off ./guest
 has "ports" "$(args)" \
     'hostfwd=tcp:127.0.0.1:18080-:80,hostfwd=udp:127.0.0.2:18081-:81'
 has "memory" "$(args)" '-m 49152k'
@@ -30,7 +31,7 @@ has "variables with blanks" "$(args)" '"A=1 2"'
 has "machine and processor" "$(args)" '-M q35 -accel tcg -cpu qemu64'
 has "virtio 1.0 on PCI" "$(args)" 'virtio-net-pci,disable-legacy=on'
 has "guest options" "$(args)" \
-    'halvm.tty=off halvm.ip=10.0.0.2/24 halvm.gw=10.0.0.1 halvm.dns=10.0.0.3 halvm.trace --'
+    'halvm.tty=off halvm.ip=10.0.0.2/24 halvm.gw=10.0.0.1 halvm.dns=10.0.0.3 halvm.trace halvm.hostname=h halvm.fault --'
 has "gdb" "$(args)" '-gdb tcp:127.0.0.1:1235 -S'
 run "$HALVM" run -p 80 ./guest
 has "a free port" "$(args)" 'hostfwd=tcp:127.0.0.1:[1-9][0-9]*-:80'
@@ -163,6 +164,9 @@ done <<END
 125 -v disk.img:/ ./guest
 125 -e 1A=2 ./guest
 125 -e a.b=2 ./guest
+125 --option A=2 ./guest
+125 --option =2 ./guest
+125 --on linux --option fault ./guest
 125 --env-file nowhere ./guest
 125 --cpus 2 ./guest
 125 --net bridge ./guest

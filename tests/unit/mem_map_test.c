@@ -7,6 +7,7 @@
 #include "mem_mock.h"
 
 #include "core/calls.h"
+#include "core/mem/fault.h"
 #include "core/mem/vma.h"
 
 #define RW   (PROT_READ | PROT_WRITE)
@@ -113,6 +114,7 @@ static void compare(void)
     mem_accounts_get(&accounts);
     CHECK(accounts.pages[MEM_APP_ANON] == charged);
     mem_check();
+    mem_audit();
 }
 
 static uint32_t prot_of(int prot)
@@ -546,8 +548,118 @@ static void test_many(void)
     }
 }
 
+static const char *fault_now(void)
+{
+    static char text[32];
+    mem_fault_text(text, sizeof(text));
+    return text;
+}
+
+static void test_fault_words(void)
+{
+    bool on;
+    mock_start();
+    mock_fault = NULL;
+    CHECK(mem_fault_init(&on) == 0 && !on);
+    CHECK(core_base == &mock_base && mem_fault_set("off") == -EPERM);
+    static const char *const bad[] = {"map",
+                                      "map:",
+                                      "map:0",
+                                      "map:x",
+                                      "",
+                                      "map:1x",
+                                      "maps:1",
+                                      ":1",
+                                      "page:-1",
+                                      "off:1",
+                                      "object:99999999999"};
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        mock_fault = "";
+        CHECK(mem_fault_init(&on) == 0 && on);
+        core_base = &mock_base;
+        CHECK(mem_fault_set(bad[i]) == -EINVAL);
+    }
+    mock_fault = "page:0";
+    CHECK(mem_fault_init(&on) == -EINVAL && on);
+    core_base = &mock_base;
+    mock_fault = "page:7";
+    CHECK(mem_fault_init(&on) == 0 && strcmp(fault_now(), "page:7\n") == 0);
+    CHECK(mem_fault_pages == 7 && core_base != &mock_base);
+    CHECK(mem_fault_set("off") == 0 && strcmp(fault_now(), "off\n") == 0);
+}
+
+/* Each kind fails as often as it says, and what is met is told. */
+static void test_fault_kinds(void)
+{
+    static struct mem_pool pool = MEM_POOL(long, MEM_CORE, 10);
+    CHECK(mem_fault_set("page:2") == 0);
+    void *one = mem_pages_get(MEM_CORE, 1);
+    CHECK(one != NULL && mem_pages_get(MEM_CORE, 1) == NULL);
+    CHECK(strcmp(fault_now(), "page:0\n") == 0);
+    mem_pages_put(MEM_CORE, one, 1);
+    CHECK(mem_fault_set("object:2") == 0 && mem_fault_pages == 0);
+    one = mem_pool_get(&pool);
+    CHECK(one != NULL && mem_pool_get(&pool) == NULL);
+    mem_pool_put(&pool, one);
+    CHECK(mem_fault_set("map:2") == 0);
+    long a = core_mmap(0, 4096, RW, ANON, -1, 0);
+    CHECK(a > 0 && core_mmap(0, 4096, RW, ANON, -1, 0) == -ENOMEM);
+    CHECK(strcmp(fault_now(), "map:0\n") == 0);
+    /* What is given back can be had again, whatever is to fail: zeroing. */
+    CHECK(mem_fault_set("map:1") == 0);
+    CHECK(core_madvise(a, 4096, MADV_DONTNEED) == 0);
+    CHECK(strcmp(fault_now(), "map:1\n") == 0);
+    CHECK(core_munmap(a, 4096) == 0);
+    CHECK(mem_fault_set("commit:3") == 0);
+    long heap = core_mmap(0, 64 * 4096, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
+    for (int i = 1; i < 30; i++) {
+        CHECK(core_mmap(0, 4096, RW, ANON, -1, 0) > 0); /* is not one */
+        long got =
+            core_mmap(heap + i * 4096, 4096, RW, ANON | MAP_FIXED, -1, 0);
+        CHECK(got == (i % 3 == 0 ? -ENOMEM : heap + i * 4096));
+    }
+    mem_audit();
+    struct mem_uses uses;
+    mem_uses_get(&uses);
+    CHECK(uses.discard == 20 && uses.maps == 29 && uses.stacks == 0);
+    CHECK(mem_fault_set("off") == 0);
+    core_base = &mock_base;
+    mock_fault = NULL;
+}
+
+/* At no free page at all, memory can be given back in the smallest pieces,
+ * though each piece cuts a mapping and takes a node. */
+static void test_give_back(void)
+{
+    mock_total = 800;
+    mock_table_pages = 8; /* as for a far address in a PV guest */
+    mock_start();
+    long size = 400 * 4096, start = core_mmap(0, size, RW, ANON, -1, 0);
+    CHECK(start > 0);
+    /* Core's first window is full: what it takes next costs more than a page,
+     * for that is in the other one. */
+    for (unsigned i = 0; i < 96; i++)
+        CHECK(mem_pages_get(MEM_CORE, 1) != NULL);
+    while (core_mmap(0, 4096, RW, ANON, -1, 0) > 0)
+        ;
+    CHECK(mem_free_bytes() == 0);
+    /* And so are the nodes, but for the last ones. */
+    long cut = start + 4096;
+    while (core_mprotect(cut, 4096, PROT_READ) == 0)
+        cut += 2 * 4096;
+    CHECK(cut < start + size / 2);
+    for (long page = cut + 4096; page < start + size; page += 2 * 4096)
+        CHECK(core_munmap(page, 4096) == 0);
+    mem_audit();
+    mock_total = 4096;
+    mock_table_pages = 1;
+}
+
 int main(void)
 {
+    test_fault_words();
+    test_fault_kinds();
+    test_give_back();
     test_many();
     test_errors();
     test_brk();

@@ -23,7 +23,8 @@
 static uint8_t *mock_arena;
 static bool mock_mapped[MOCK_PAGES];
 static uint8_t mock_prot[MOCK_PAGES];
-static uint64_t mock_total = 4096; /* pages of the machine */
+static uint64_t mock_total = 4096;    /* pages of the machine */
+static uint64_t mock_table_pages = 1; /* that a table takes */
 static uint64_t mock_promised;
 static unsigned mock_fail_in; /* the nth mem_map or mem_move from now fails */
 static unsigned mock_calls;
@@ -35,7 +36,7 @@ static uint64_t mock_tables(void)
         bool used = false;
         for (unsigned j = i; j < i + 512; j++)
             used |= mock_mapped[j];
-        tables += used;
+        tables += used * mock_table_pages;
     }
     return tables;
 }
@@ -160,6 +161,23 @@ void core_assert_failed(const char *file, int line, const char *condition)
 {
     fprintf(stderr, "%s:%d: ASSERT(%s)\n", file, line, condition);
     abort();
+}
+
+struct list thread_list = LIST_INIT(thread_list);
+static const char *mock_fault; /* halvm.fault */
+
+const char *core_option(const char *name)
+{
+    return strcmp(name, "fault") == 0 ? mock_fault : NULL;
+}
+
+int core_format(char *out, size_t size, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(out, size, format, args);
+    va_end(args);
+    return length;
 }
 
 int core_copy_out(void *user_to, const void *from, size_t size)

@@ -299,6 +299,11 @@ struct file *file_new(const struct file_ops *ops, int flags, void *private)
     return file;
 }
 
+int file_new_error(void)
+{
+    return -ENOMEM;
+}
+
 struct file *file_ref(struct file *file)
 {
     file->references++;
@@ -411,6 +416,7 @@ struct mock_frame {
 };
 static bool mock_nic;
 static uint32_t mock_nic_features;
+static uint32_t mock_arriving_flags; /* BASE_NET_* of what net_recv gives */
 static struct mock_frame *mock_sent[MOCK_FRAMES], *mock_arriving[MOCK_FRAMES];
 static unsigned mock_sent_count, mock_arriving_count;
 static unsigned mock_send_room = ~0u;
@@ -481,7 +487,7 @@ static unsigned mock_net_recv(unsigned index, struct base_net_frame *frames,
             break;
         memcpy(frames[done].data, frame->data, frame->size);
         frames[done].size = frame->size;
-        frames[done].flags = 0;
+        frames[done].flags = mock_arriving_flags;
         done++;
         free(frame);
     }

@@ -85,7 +85,7 @@ void mem_pool_put(struct mem_pool *pool, void *object)
     pool->count--;
     free(object);
 }
-uint64_t mem_resident_bytes(void)
+uint64_t mem_resident_max_bytes(void)
 {
     return 1 << 20;
 }

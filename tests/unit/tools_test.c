@@ -254,9 +254,44 @@ const char *__asan_default_options(void)
     return "detect_leaks=0";
 }
 
+/* The sum is monotonous but for the step at 8 MiB, where the stack begins to be
+ * an eighth; the least is the first that fits. */
+static void test_memory(void)
+{
+    struct image image = {.start = MIB, .network = true, .haskell = true};
+    struct memory_sum sum;
+
+    for (uint64_t size = 100 * 1024; size < 80 * MIB; size += 333 * 1024) {
+        image.end = image.start + size;
+        image.threaded = size % 2 == 0;
+        memory_sum(&image, &sum);
+        CHECK(sum.least % (64 * 1024) == 0 && sum.least >= image.end);
+        CHECK(sum.advised % MIB == 0 && sum.advised > sum.least);
+        CHECK(memory_fits(&sum, sum.least));
+        CHECK(!memory_fits(&sum, sum.least - 64 * 1024));
+        CHECK(memory_fits(&sum, sum.advised));
+        CHECK(memory_fits(&sum, sum.least + 16 * MIB));
+        CHECK(!memory_fits(&sum, 0));
+    }
+    /* 8 MiB of RAM and the hole: from there on the stack is four times as
+     * large, and a larger machine too small. */
+    image = (struct image){.start = MIB, .end = MIB + 7300 * 1024};
+    memory_sum(&image, &sum);
+    CHECK(memory_fits(&sum, 8512 * 1024) && !memory_fits(&sum, 8704 * 1024));
+    CHECK(memory_fits(&sum, 9 * MIB));
+    /* Where the image ends asks for more than the sum. */
+    image = (struct image){.start = MIB, .end = MIB + 220 * 1024};
+    memory_sum(&image, &sum);
+    CHECK(sum.least == 1280 * 1024);
+    CHECK(strstr(memory_sum_text(&sum), "image 220, core 72, stack 64") !=
+          NULL);
+    CHECK(strstr(memory_sum_text(&sum), "ends at 1244") != NULL);
+}
+
 int main(void)
 {
     test_sizes();
+    test_memory();
     test_ports();
     test_volumes();
     test_small();

@@ -40,7 +40,8 @@ unit_xen_blk_test_included := drivers/xen/bus.c drivers/xen/blk.c
 XEN_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/xen_*_test.c))
 $(foreach test,$(XEN_TESTS),$(eval unit_$(test)_flags := $(XEN_CFLAGS)))
 unit_tools_test := tools/halvm/parse.c tools/halvm/console.c \
-	tools/halvm/command_line.c tools/halvm-cc/response.c core/options.c
+	tools/halvm/command_line.c tools/halvm/memory.c \
+	tools/halvm-cc/response.c core/options.c
 
 # lwIP with its own assertions on, and core/net, whose buffers come from malloc
 # here so that AddressSanitizer sees them. lwIP shifts into the sign bit.

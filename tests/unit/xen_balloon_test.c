@@ -45,12 +45,33 @@ static void stats(struct base_memory *out)
     *out = (struct base_memory){.pages_total = m.total, .pages_free = m.free};
 }
 
+static uint64_t again_delay; /* 0: not asked for since */
+
+void xen_store_again(const char *path,
+                     void (*changed)(void *argument, const char *path),
+                     void *argument, uint64_t delay_ns)
+{
+    CHECK(strcmp(path, "memory/target") == 0 && changed == on_target);
+    again_delay = delay_ns;
+}
+
+/* The time that was asked for has passed. */
+static uint64_t again(void)
+{
+    uint64_t delay = again_delay;
+
+    again_delay = 0;
+    on_target(NULL, "memory/target");
+    return delay;
+}
+
 static void start(bool pv, uint64_t total, uint64_t free)
 {
     mock_front_end();
     hw_base.mem_stats = stats;
     xen_pv = pv;
     known = false;
+    short_target = again_delay = 0;
     memset(&m, 0, sizeof(m));
     m.total = total;
     m.free = free;
@@ -145,14 +166,20 @@ static void test_short(void)
     m.release_max = NO_LIMIT;
     target(8000);
     CHECK(m.total == 8000 && mock_log_lines == 1);
+    CHECK(short_target == 0);
     m.take_max = 0;
     target(9000);
     CHECK(m.total == 8000 && mock_log_lines == 2);
+    /* By itself, less and less often, without another word. */
+    CHECK(again() == AGAIN_FIRST_NS && again() == 2 * AGAIN_FIRST_NS);
+    for (unsigned i = 0; i < 8; i++)
+        again();
+    CHECK(again() == AGAIN_LAST_NS && mock_log_lines == 2);
     m.take_max = 999;
-    target(9000);
-    CHECK(m.total == 8999 && mock_log_lines == 3);
-    target(9000);
-    CHECK(m.total == 9000 && mock_log_lines == 3);
+    again();
+    CHECK(m.total == 8999 && mock_log_lines == 2 && again_delay != 0);
+    again();
+    CHECK(m.total == 9000 && mock_log_lines == 2 && again_delay == 0);
 }
 
 static void test_garbage(void)

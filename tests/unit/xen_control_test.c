@@ -20,7 +20,7 @@ static struct {
     unsigned disturb;      /* transactions that have to be done again */
     const char *disturber; /* the word that the first of them is met by */
     bool no_begin, no_write, no_watch;
-    unsigned begins, ends, features;
+    unsigned begins, ends, features, agains;
     void (*changed)(void *argument, const char *path);
 } s;
 
@@ -38,6 +38,15 @@ long xen_store_watch(const char *path,
         return -ENODEV;
     s.changed = changed;
     return 0;
+}
+
+void xen_store_again(const char *path,
+                     void (*changed)(void *argument, const char *path),
+                     void *argument, uint64_t delay_ns)
+{
+    CHECK(strcmp(path, "control/shutdown") == 0 && changed == s.changed);
+    CHECK(delay_ns == AGAIN_NS);
+    s.agains++;
 }
 
 long xen_store_begin(void)
@@ -212,9 +221,16 @@ static void test_transaction(void)
     CHECK(ask("suspend") == BASE_READY_POWER);
     CHECK(suspends == 0 && end(0) == SHUTDOWN_reboot);
     start();
-    s.disturb = UINT32_MAX; /* for ever: given up */
+    CHECK(s.agains == 0);
+    s.disturb = UINT32_MAX; /* for ever: left for later */
     CHECK(ask("poweroff") == 0);
     CHECK(s.begins == 2 * TRIES && strcmp(s.word, "poweroff") == 0);
+    CHECK(s.agains == 2);
+    s.disturb = 0;
+    s.changed(NULL, "control/shutdown");
+    CHECK(mock_ready == BASE_READY_POWER && s.word[0] == 0 && s.agains == 2);
+    xen_control_resume();
+    CHECK(s.features == 8);
     start();
     s.no_begin = true;
     CHECK(ask("poweroff") == 0 && s.begins == 0);

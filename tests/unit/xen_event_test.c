@@ -2,7 +2,8 @@
 /*
  * drivers/xen/event.c against Xen in software, with both ways to tell which
  * ports are pending: what Xen does in its common/event_2l.c and event_fifo.c,
- * in threads too, and memory that makes no sense.
+ * in threads too, and memory that makes no sense. One file because Xen
+ * in software is what all of it stands on.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -168,6 +169,10 @@ static long control_set(struct evtchn_init_control *op)
 
     if (!xen.has_fifo)
         return -ENOSYS;
+    if (xen.fifo) {
+        CHECK((const void *)(page + op->offset) != xen.control);
+        return -EINVAL;
+    }
     CHECK(op->vcpu == 0 && (uint64_t)page % 4096 == 0);
     CHECK(op->offset % 8 == 0 && op->offset + sizeof(*xen.control) <= 4096);
     CHECK(op->control_gfn == xen_frame_of(page));
@@ -307,7 +312,7 @@ static void start(bool fifo)
     memset(xen.early, 0, sizeof(xen.early));
     mock_log_lines = 0;
     memset(seen, 0, sizeof(seen));
-    xen_event_init();
+    CHECK(!xen_event_init());
     CHECK(xen.fifo == fifo);
 }
 
@@ -660,6 +665,25 @@ static void test_nonsense(void)
     CHECK(deliver() == 1 && seen[3] == 4);
 }
 
+/* Asked to begin anew in the domain that it is in: all stays. */
+static void test_same(void)
+{
+    struct evtchn_fifo_control_block *before;
+
+    start(true);
+    handle(3);
+    send(3);
+    CHECK(deliver() == 1 && seen[3] == 1);
+    before = xen.control;
+    send(3); /* waits in the queue */
+    CHECK(xen_event_init() && xen.control == before);
+    CHECK(deliver() == 1 && seen[3] == 2);
+    send(3);
+    CHECK(deliver() == 1 && seen[3] == 3);
+    start(true); /* another domain */
+    CHECK(xen.control != before);
+}
+
 /* No page for the array, of ours or of Xen's. Before there are any. */
 static void test_no_pages(void)
 {
@@ -693,6 +717,7 @@ int main(void)
     test_limits(true);
     test_limits(false);
     test_nonsense();
+    test_same();
     mock_end();
     return 0;
 }

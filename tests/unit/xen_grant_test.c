@@ -8,11 +8,15 @@
 
 #include "xen_mock.h"
 
+#include <xen/memory.h>
+
 #define FRAMES_MAX 200
 
 static struct {
     bool allowed[3];  /* versions */
     bool no_versions; /* an old Xen */
+    const char *option;
+    uint64_t ram_page_max;
     unsigned version, frames_max, frames;
 } xen;
 
@@ -21,9 +25,19 @@ static uint16_t status[FRAMES_MAX * 256];
 static uint8_t page[4] __attribute__((aligned(4096)));
 static unsigned mapped_status;
 
+const char *hw_option(const char *name)
+{
+    CHECK(strcmp(name, "xen.grants") == 0);
+    return xen.option;
+}
+
 long xen_hypercall(unsigned number, uint64_t a, uint64_t b, uint64_t c,
                    uint64_t d, uint64_t e)
 {
+    if (number == __HYPERVISOR_memory_op) {
+        CHECK(a == XENMEM_maximum_ram_page);
+        return (long)xen.ram_page_max;
+    }
     CHECK(number == __HYPERVISOR_grant_table_op && c == 1);
     if (a == GNTTABOP_set_version) {
         struct gnttab_set_version *wish = (void *)b;
@@ -175,6 +189,22 @@ static void test_versions(void)
     xen.allowed[2] = true;
     xen.version = 2;
     CHECK(xen_grant(1, page, false) != XEN_GRANT_NONE && xen.version == 1);
+    /* Asked for, or needed: the second, if it is allowed. */
+    for (unsigned i = 0; i < 8; i++) {
+        start(1, 1);
+        xen.allowed[2] = (i & 1) != 0;
+        xen.option = (i & 2) != 0 ? "2" : "1";
+        xen.ram_page_max = (i & 4) != 0 ? 1ull << 32 : UINT32_MAX;
+        CHECK(xen_grant(1, page, false) != XEN_GRANT_NONE);
+        CHECK(xen.version == (i == 3 || i == 5 || i == 7 ? 2 : 1));
+        xen_grant_resume();
+    }
+    xen_pv = false; /* frames have the guest's own numbers */
+    start(1, 1);
+    xen.allowed[2] = true;
+    xen.ram_page_max = 1ull << 32;
+    CHECK(xen_grant(1, page, false) != XEN_GRANT_NONE && xen.version == 1);
+    xen_pv = true;
     /* A Xen that knows no versions has the first. */
     start(1, 1);
     xen.no_versions = true;

@@ -56,6 +56,18 @@ void hw_ready(uint32_t ready)
     mock_ready |= ready;
 }
 
+static uint64_t mock_work_ns; /* when the base is to get to work */
+
+void hw_work_at(uint64_t deadline_ns)
+{
+    mock_work_ns = deadline_ns;
+}
+
+bool hw_device_room(void)
+{
+    return true;
+}
+
 void *hw_pages_get(size_t count)
 {
     size_t slot = 0;

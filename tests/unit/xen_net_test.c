@@ -428,7 +428,7 @@ static void test_lies(void)
     b.rx.sring->rsp_prod = 257;
     check_broken();
     start(); /* transmit */
-    b.tx.sring->rsp_prod = 1;
+    b.tx.sring->rsp_prod = nics[0].tx.req_prod_pvt + 1;
     check_broken();
     start(); /* an id out of the table */
     CHECK(send_one(60, 0) == 1 && backend_take(got, &size, &flags, &id));
@@ -508,11 +508,28 @@ static void test_goes_and_comes(void)
     CHECK(mock_log_lines == 4);
 }
 
+/* The first frame from a new place: from the MAC in prepare() to everybody. */
+static void check_announced(void)
+{
+    static const uint8_t head[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0,
+                                   0x16, 0x3e, 1,    2,    3,    0x80, 0x35};
+    uint16_t size, tx_flags, id;
+
+    CHECK(backend_take(got, &size, &tx_flags, &id));
+    CHECK(size == 60 && tx_flags == 0 && memcmp(got, head, sizeof(head)) == 0);
+    CHECK(memcmp(got + 22, head + 6, 6) == 0 &&
+          memcmp(got + 32, head + 6, 6) == 0);
+    backend_sent(id);
+    CHECK(!backend_take(got, &size, &tx_flags, &id));
+}
+
 static void test_resume(void)
 {
     uint32_t size, flags;
+    uint16_t take_size, take_flags, id;
 
     start();
+    CHECK(!backend_take(got, &take_size, &take_flags, &id));
     unsigned grants = mock_grant_count;
     memset(mock_grants, 0, sizeof(mock_grants));
     memset(mock_ports, 0, sizeof(mock_ports));
@@ -523,11 +540,13 @@ static void test_resume(void)
     xen_store_work();
     xen_store_work();
     CHECK(nics[0].bus.link == XEN_LINK_UP && mock_grant_count == grants);
+    check_announced();
+    CHECK(send_one(60, 0) == 1 && nics[0].tx_free == nics[0].tx_count - 1);
     backend_frame(frame, 60, 0);
     CHECK(receive(got, &size, &flags) == 1);
     CHECK(mock_log_lines == 0);
     /* What was broken stays so, and ends no grant of the time before. */
-    b.tx.sring->rsp_prod = 1;
+    b.tx.sring->rsp_prod = nics[0].tx.req_prod_pvt + 1;
     CHECK(send_one(60, 0) == 1 && mock_log_lines == 1);
     memset(mock_grants, 0, sizeof(mock_grants));
     mock_grant_count = 0;

@@ -245,6 +245,30 @@ static void changed(void *argument, const char *path)
     CHECK(xen_store_read(0, "none", big, 10) == -ENOENT); /* may ask */
 }
 
+/* A watch's function once more, when it is time. */
+static void test_again(void)
+{
+    start(7, 0);
+    CHECK(xen_store_watch("w", changed, &calls) == 0);
+    xen_store_wait(mock_now + 1000);
+    calls = 0;
+    xen_store_work();
+    CHECK(calls == 1);
+    xen_store_again("v", changed, &calls, 500); /* no such watch */
+    xen_store_again("w", changed, &calls, 500);
+    CHECK(mock_work_ns == mock_now + 500);
+    mock_now += 499;
+    mock_work_ns = 0;
+    xen_store_work();
+    CHECK(calls == 1 && mock_work_ns == mock_now + 1);
+    mock_now++;
+    xen_store_work();
+    CHECK(calls == 2);
+    mock_now += 500;
+    xen_store_work();
+    CHECK(calls == 2);
+}
+
 static void test_watches(void)
 {
     char out[16], old[32];
@@ -475,6 +499,7 @@ int main(void)
     test_honest();
     test_numbers();
     test_watches();
+    test_again();
     test_quiet();
     test_late();
     test_restart();

@@ -31,6 +31,6 @@ run_machine()
         -device virtio-blk-pci,drive=out \
         -drive "if=none,id=scratch,format=raw,file=$folder/scratch" \
         -device virtio-blk-pci,drive=scratch \
-        -kernel build/xen/xen.elf -append "$xen_words" \
+        -kernel "${xen_file:-build/xen/xen.elf}" -append "$xen_words" \
         -initrd "build/xen/vmlinux $linux_words,build/xen/base.cpio" "$@"
 }

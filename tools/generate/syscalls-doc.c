@@ -16,6 +16,7 @@ static const struct row rows[] = {
 #define SYSCALL(number, name, nargs, args, state, entry, note)                 \
     {number, #name, #state, note},
 #include "syscalls.def"
+#undef SYSCALL
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 
@@ -44,6 +45,25 @@ static void section(const char *state, const char *title, const char *words)
     printf("\n");
 }
 
+/* What a handler cannot have (docs/rerouting.md). */
+static void refused(void)
+{
+    const char *separator = "";
+
+    printf("\n## Not to be taken over\n\nBy no handler: ");
+#define SYSCALL(number, name, nargs, args, state, entry, note)
+#define SYSCALL_FIXED(name)                                                    \
+    printf("%s`" #name "`", separator), separator = ", ";
+#include "syscalls.def"
+#undef SYSCALL_FIXED
+    printf("\n\nBy no handler in Haskell, whose runtime stands on it:\n\n"
+           "| call | for |\n|---|---|\n");
+#define SYSCALL_RUNTIME(name, what) printf("| `" #name "` | " what " |\n");
+#include "syscalls.def"
+#undef SYSCALL_RUNTIME
+#undef SYSCALL
+}
+
 int main(void)
 {
     printf("# System calls\n\n"
@@ -61,5 +81,6 @@ int main(void)
             "the console\nnames the first call of each.");
     section("NONE", "Not done",
             "`ENOSYS`, and the console names the first call of each.");
+    refused();
     return 0;
 }

@@ -211,6 +211,8 @@ static bool filter_library(struct cc_job *job, const char *name)
             words_format("remove -l%s and what uses it", name));
     if (IN(in_libc, name))
         return true;
+    if (strcmp(name, "HSrts") == 0 || words_begins(name, "HSrts_"))
+        job->runtime = name;
     words_addf(&job->kept, "-l%s", name);
     words_addf(&job->libraries, "-l%s", name);
     return true;
@@ -353,6 +355,29 @@ static bool is_refused(const struct cc_job *job, const char *word)
     return false;
 }
 
+bool cc_is_own(const char *word)
+{
+    return words_begins(word, "-mhalvm-");
+}
+
+/* Options of ours. That of the governor comes from GHC's settings (ghc-libdir)
+ * and names its folder, if that is not in the sysroot. */
+static bool filter_own(struct cc_job *job, const char *word)
+{
+    if (strcmp(word, "-mhalvm-codegen") == 0)
+        job->codegen = true;
+    else if (strcmp(word, "-mhalvm-governor") == 0)
+        job->governor = "";
+    else if (words_begins(word, "-mhalvm-governor="))
+        job->governor = strchr(word, '=') + 1;
+    else if (strcmp(word, "-mhalvm-no-governor") == 0)
+        job->ungoverned = true;
+    else
+        return refuse(words_format("unknown option %s", word),
+                      "it is none of halvm-cc's", "man halvm-cc");
+    return true;
+}
+
 static bool filter_word(struct cc_job *job, size_t *at)
 {
     static const char *const joinable[] = {
@@ -362,10 +387,8 @@ static bool filter_word(struct cc_job *job, size_t *at)
 
     if (is_refused(job, word))
         return false;
-    if (strcmp(word, "-mhalvm-codegen") == 0) {
-        job->codegen = true;
-        return true;
-    }
+    if (cc_is_own(word))
+        return filter_own(job, word);
     if (is_dropped(word))
         return true;
     if (word[0] != '-' || word[1] == 0)

@@ -25,12 +25,15 @@ enum cc_task {
 
 struct cc_job {
     enum cc_task task;
-    bool cxx;         /* halvm-c++: g++ is run */
-    bool cxx_source;  /* the same, or a C++ file is named */
-    bool codegen;     /* -mhalvm-codegen: the image makes code at run time */
-    bool has_input;   /* a file or a library is named */
-    bool show_only;   /* -###: gcc prints what it would run */
-    bool own_headers; /* -nostdinc was given: ours stay out, too */
+    bool cxx;        /* halvm-c++: g++ is run */
+    bool cxx_source; /* the same, or a C++ file is named */
+    bool codegen;    /* -mhalvm-codegen: the image makes code at run time */
+    const char *governor; /* folder of Haskell's memory governor, or NULL */
+    bool ungoverned;      /* -mhalvm-no-governor */
+    const char *runtime;  /* GHC's runtime among the libraries, or NULL */
+    bool has_input;       /* a file or a library is named */
+    bool show_only;       /* -###: gcc prints what it would run */
+    bool own_headers;     /* -nostdinc was given: ours stay out, too */
     const char *sysroot;
     struct words given;     /* arguments as expanded, argv[0] left out */
     struct words kept;      /* arguments for gcc */
@@ -46,6 +49,8 @@ enum cc_task cc_task_of(const struct words *given);
 /* arguments.c: fills job->kept and job->libraries from job->given. Returns
  * false after an error message. */
 bool cc_filter(struct cc_job *job);
+/* arguments.c: whether a word is an option that gcc does not know. */
+bool cc_is_own(const char *word);
 /* arguments.c: a C++ source is among them. */
 bool cc_has_cxx(const struct words *given);
 

@@ -53,6 +53,24 @@ static int become(char **command)
     return CC_STATUS_ERROR;
 }
 
+/* The host's compiler with the arguments as they are, but for our own options,
+ * which may be in a response file. */
+static int run_host(const struct cc_job *job, int argc, char **argv)
+{
+    struct words command = {0}, own = {0};
+
+    words_add(&command, host_compiler(job->cxx));
+    words_add(&own, command.items[0]);
+    for (int i = 1; i < argc; i++)
+        words_add(&command, argv[i]);
+    for (size_t i = 0; i < job->given.count; i++)
+        if (!cc_is_own(job->given.items[i]))
+            words_add(&own, job->given.items[i]);
+    if (own.count == job->given.count + 1)
+        return become(command.items);
+    return cc_run(job, &own);
+}
+
 /* The host's libstdc++ headers, behind the few that must be ours. They come
  * before those of C, which they include_next. */
 static void add_cxx_headers(const struct cc_job *job, struct words *command)
@@ -64,6 +82,20 @@ static void add_cxx_headers(const struct cc_job *job, struct words *command)
         words_add(command, "-isystem");
         words_addf(command, "%s/c++/%s", job->sysroot, folders[i]);
     }
+}
+
+/* Puts the governor (haskell/governor) between the parts of GHC's runtime. */
+static void add_governor(const struct cc_job *job, struct words *command)
+{
+    const char *folder = job->governor;
+
+    if (!folder || !job->runtime || job->ungoverned)
+        return;
+    if (!folder[0])
+        folder = words_format("%s/ghc/governor", job->sysroot);
+    words_addf(command, "%s/%s.o", folder,
+               strstr(job->runtime, "_thr") ? "threaded" : "plain");
+    words_addf(command, "-Wl,@%s/wrap", folder);
 }
 
 /* The whole vector for gcc. */
@@ -89,6 +121,7 @@ static void make_command(struct cc_job *job, struct words *command)
     }
     if (job->codegen)
         words_addf(command, "%s/lib/halvm-codegen.o", job->sysroot);
+    add_governor(job, command);
     if (job->libraries.count == 0)
         return;
     /* Archives do not say what they need, so their order on the line is often
@@ -128,10 +161,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (job.task == CC_HOST) {
-        words_add(&command, host_compiler(job.cxx));
-        for (int i = 1; i < argc; i++)
-            words_add(&command, argv[i]);
-        return become(command.items);
+        return run_host(&job, argc, argv);
     }
     job.sysroot = find_sysroot();
     if (!job.sysroot) {

@@ -101,21 +101,19 @@ static bool check_ports(struct run *run)
 
 static bool check_memory(const struct run *run)
 {
-    uint64_t least = image_memory_min(&run->image);
+    struct memory_sum sum;
 
-    if (run->memory >= least)
+    memory_sum(&run->image, &sum);
+    if (memory_fits(&sum, run->memory))
         return true;
-    tool_error(
-        words_format("%s cannot start in %s", run->image.path,
-                     parse_size_text(run->memory)),
-        words_format("the image ends at %s, and the first 640 KiB are "
-                     "the machine's (halvm inspect --memory %s)",
-                     parse_size_text((least + 1023) / 1024 * 1024),
-                     run->image.path),
-        words_format(
-            "halvm run -m %lluM %s",
-            (unsigned long long)(image_memory_advised(&run->image) / MIB),
-            run->image.path));
+    tool_error(words_format("%s cannot start in %s", run->image.path,
+                            parse_size_text(run->memory)),
+               words_format("it needs %llu KiB: %s",
+                            (unsigned long long)(sum.least / 1024),
+                            memory_sum_text(&sum)),
+               words_format("halvm run -m %lluM %s",
+                            (unsigned long long)(sum.advised / MIB),
+                            run->image.path));
     return false;
 }
 
@@ -191,27 +189,31 @@ static bool check_net(struct run *run)
 /* Options that mean nothing where it is to run. */
 static bool check_strays(const struct run *run)
 {
+    static const char xen[] = "it is about Xen guests",
+                      core[] = "it is for the unikernel's command line";
     const struct {
         const char *name;
         bool given, good;
+        const char *why;
     } strays[] = {
-        {"--type", run->type, run->on == ON_XEN},
-        {"--memory-max", run->memory_max, run->on == ON_XEN},
+        {"--type", run->type, run->on == ON_XEN, xen},
+        {"--memory-max", run->memory_max, run->on == ON_XEN, xen},
+        {"--option", run->options.count, run->on != ON_LINUX, core},
         {"--machine", run->machine,
-         run->on != ON_XEN && run->on != ON_FIRECRACKER},
-        {"--cpu", run->cpu, run->on != ON_XEN && run->on != ON_FIRECRACKER},
-        {"--accel", run->accel, run->on != ON_XEN && run->on != ON_FIRECRACKER},
-        {"--gdb", run->gdb_port, run->on == ON_QEMU || run->on == ON_LINUX},
+         run->on != ON_XEN && run->on != ON_FIRECRACKER, NULL},
+        {"--cpu", run->cpu, run->on != ON_XEN && run->on != ON_FIRECRACKER,
+         NULL},
+        {"--accel", run->accel, run->on != ON_XEN && run->on != ON_FIRECRACKER,
+         NULL},
+        {"--gdb", run->gdb_port, run->on == ON_QEMU || run->on == ON_LINUX,
+         NULL},
     };
 
     for (size_t i = 0; i < sizeof(strays) / sizeof(*strays); i++)
         if (strays[i].given && !strays[i].good)
             return refuse(
                 words_format("%s on %s", strays[i].name, places[run->on].name),
-                strays[i].name == strays[0].name ||
-                        strays[i].name == strays[1].name
-                    ? "it is about Xen guests"
-                    : "it is an option of QEMU's",
+                strays[i].why ? strays[i].why : "it is an option of QEMU's",
                 words_format("leave out %s (also as a variable, HALVM_...)",
                              strays[i].name));
     return true;

@@ -61,6 +61,8 @@ char *command_line_make(const struct run *run)
     add_option(&line, "dns", run->dns);
     if (run->trace)
         add(&line, "halvm.trace");
+    for (size_t i = 0; i < run->options.count; i++)
+        add(&line, run->options.items[i]);
     add(&line, "--");
     for (char **argument = run->arguments; *argument; argument++)
         add(&line, *argument);

@@ -6,6 +6,7 @@
  *   options.c       one table an option list: parsing, --help, completion
  *   parse.c         sizes, ports, volumes, variables (pure functions)
  *   image.c         what is in an ELF file
+ *   memory.c        how much memory it needs
  *   command_line.c  the guest's command line, quoted
  *   run.c           halvm run: what is asked, the result
  *   check.c         what is checked before anything starts
@@ -124,6 +125,7 @@ struct image {
     uint64_t text, data, bss; /* bytes in loaded segments */
     uint64_t start, end;      /* addresses */
     uint64_t entry, pvh_entry, xen_virt_base;
+    uint64_t stack_max; /* bytes that its first stack needs at most; 0: any */
     bool is_elf, is_static, is_executable;
     bool pvh, multiboot2, xen_pv;
     bool linux_runs;
@@ -132,12 +134,26 @@ struct image {
 };
 /* Reads path; 0, or an exit status after an error message. */
 int image_read(struct image *image, const char *path);
-/* The least memory a machine must have to load it, in bytes. */
-uint64_t image_memory_min(const struct image *image);
-/* A memory size that a run may be tried with, rounded up to whole MiB. */
-uint64_t image_memory_advised(const struct image *image);
 /* path from the root folder on; there need be no such file. */
 char *path_absolute(const char *path);
+
+/* -- memory.c -- */
+
+/* What a machine needs before the program asks for memory, in bytes. */
+struct memory_sum {
+    uint64_t hole, image, core, stack, network, heap, threads;
+    uint64_t image_end; /* an address: the machine reaches to it at least */
+    uint64_t stack_max; /* what the image declares, or the most there is */
+    uint64_t least;     /* the smallest size that works, in steps of 64 KiB */
+    uint64_t advised;   /* a size to work with, in whole MiB */
+};
+void memory_sum(const struct image *image, struct memory_sum *sum);
+/* Whether a machine of that size comes to the program's main. A larger one may
+ * not: its stack is larger, too. */
+bool memory_fits(const struct memory_sum *sum, uint64_t memory);
+/* The parts in KiB, for a message: "image 220, core 72, ..."; and where the
+ * image ends, if that asks for more than the sum does. */
+char *memory_sum_text(const struct memory_sum *sum);
 
 /* -- symbols.c -- */
 
@@ -165,8 +181,8 @@ struct run {
     size_t volume_count;
     struct disk *disks;
     size_t disk_count;
-    struct words environment;
-    uint64_t memory, memory_max; /* of the second: 0 is the same */
+    struct words environment, options; /* options: halvm.NAME... */
+    uint64_t memory, memory_max;       /* of the second: 0 is the same */
     bool memory_given;
     enum run_net net;
     char *interface; /* the tap or bridge; NULL: xl's own choice */

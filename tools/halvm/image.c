@@ -16,9 +16,6 @@
 #define NOTE_XEN_PHYS32   18 /* XEN_ELFNOTE_PHYS32_ENTRY: PVH */
 #define MULTIBOOT2_MAGIC  0xe85250d6u
 #define MULTIBOOT2_SEARCH 32768 /* bytes: the header must begin in these */
-#define LOW_MEMORY        (640 * 1024ull) /* below the image, for the base */
-#define WORKING_MEMORY    (MIB / 4)
-#define WORKING_MEMORY_HS (3 * MIB)
 
 static void read_notes(struct image *image, Elf *elf, const GElf_Phdr *header)
 {
@@ -93,6 +90,23 @@ static void read_symbol(struct image *image, const char *name)
             *(bool *)((char *)image + known[i].field) = true;
 }
 
+/* What the image declares of its first stack (core/main.c); 0 if nothing. */
+static uint64_t read_number(Elf *elf, const GElf_Sym *symbol)
+{
+    Elf_Scn *section = elf_getscn(elf, symbol->st_shndx);
+    Elf_Data *data = section ? elf_rawdata(section, NULL) : NULL;
+    GElf_Shdr header;
+    uint64_t number = 0;
+
+    if (data && data->d_buf && gelf_getshdr(section, &header) &&
+        symbol->st_value >= header.sh_addr && data->d_size >= sizeof(number) &&
+        symbol->st_value - header.sh_addr <= data->d_size - sizeof(number))
+        memcpy(&number,
+               (const char *)data->d_buf + (symbol->st_value - header.sh_addr),
+               sizeof(number));
+    return number;
+}
+
 static void read_symbols(struct image *image, Elf *elf)
 {
     Elf_Scn *section = NULL;
@@ -116,6 +130,8 @@ static void read_symbols(struct image *image, Elf *elf)
             name = elf_strptr(elf, header.sh_link, symbol.st_name);
             if (name)
                 read_symbol(image, name);
+            if (name && strcmp(name, "halvm_image_stack_size") == 0)
+                image->stack_max = read_number(elf, &symbol);
         }
     }
 }
@@ -194,19 +210,4 @@ char *path_absolute(const char *path)
         return real ? real : words_copy(path, strlen(path));
     here = getcwd(NULL, 0);
     return words_format("%s/%s", here ? here : "", path);
-}
-
-uint64_t image_memory_min(const struct image *image)
-{
-    uint64_t loaded = image->end - image->start + LOW_MEMORY;
-
-    return loaded > image->end ? loaded : image->end;
-}
-
-uint64_t image_memory_advised(const struct image *image)
-{
-    uint64_t size = image_memory_min(image) +
-                    (image->haskell ? WORKING_MEMORY_HS : WORKING_MEMORY);
-
-    return (size + MIB - 1) / MIB * MIB;
 }

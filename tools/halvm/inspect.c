@@ -67,24 +67,39 @@ static void print_libs(const struct image *image)
            image->is_static ? "none" : "yes: this is no unikernel");
 }
 
+static void print_part(const char *name, uint64_t size)
+{
+    if (size)
+        printf("%-18s %9llu KiB\n", name, (unsigned long long)(size / 1024));
+}
+
 static void print_memory(const struct image *image)
 {
-    uint64_t least = image_memory_min(image);
+    struct memory_sum sum;
 
+    memory_sum(image, &sum);
     printf("code and constants %9llu bytes\n", (unsigned long long)image->text);
     printf("data               %9llu bytes\n", (unsigned long long)image->data);
     printf("zeroed data        %9llu bytes\n", (unsigned long long)image->bss);
     printf("loaded at          %9llu (ends at %llu)\n",
            (unsigned long long)image->start, (unsigned long long)image->end);
-    printf("least to load it   %9llu bytes (%llu KiB)\n",
-           (unsigned long long)least,
-           (unsigned long long)((least + 1023) / 1024));
-    printf("a size to try      %9llu MiB\n",
-           (unsigned long long)(image_memory_advised(image) / MIB));
+    print_part("the image", sum.image);
+    print_part("core, page tables", sum.core);
+    print_part("first stack", sum.stack);
+    print_part("network", sum.network);
+    print_part("Haskell's heap", sum.heap);
+    print_part("its threads", sum.threads);
+    print_part("a PC's hole", sum.hole);
+    print_part("least", sum.least);
+    printf("recommended        %9llu MiB\n",
+           (unsigned long long)(sum.advised / MIB));
 }
 
 static void print_json(const struct image *image)
 {
+    struct memory_sum sum;
+
+    memory_sum(image, &sum);
     printf(
         "{\"path\":%s,\"file\":%llu,\"text\":%llu,\"data\":%llu,"
         "\"bss\":%llu,\"start\":%llu,\"end\":%llu,\"memory_min\":%llu,"
@@ -95,11 +110,10 @@ static void print_json(const struct image *image)
         parse_json_quote(image->path), (unsigned long long)image->file_size,
         (unsigned long long)image->text, (unsigned long long)image->data,
         (unsigned long long)image->bss, (unsigned long long)image->start,
-        (unsigned long long)image->end,
-        (unsigned long long)image_memory_min(image),
-        (unsigned long long)image_memory_advised(image),
-        image->linux_runs ? "true" : "false", image->pvh ? "true" : "false",
-        image->multiboot2 ? "true" : "false", image->xen_pv ? "true" : "false",
+        (unsigned long long)image->end, (unsigned long long)sum.least,
+        (unsigned long long)sum.advised, image->linux_runs ? "true" : "false",
+        image->pvh ? "true" : "false", image->multiboot2 ? "true" : "false",
+        image->xen_pv ? "true" : "false",
         (unsigned long long)image->xen_virt_base,
         image->is_static ? "true" : "false", image->symbols ? "true" : "false",
         image->haskell ? "true" : "false", image->threaded ? "true" : "false",

@@ -68,6 +68,9 @@ const struct option_row run_options[] = {
      NULL, false},
     {"trace", 0, VALUE_NONE, NULL, "print system calls on the console", NULL,
      false},
+    {"option", 0, VALUE_REQUIRED, "NAME[=VALUE]",
+     "halvm.NAME on the command line, for what has no option here", NULL,
+     false},
     {"timeout", 0, VALUE_REQUIRED, "TIME", "stop after 10, 10s, 5m, 1h", NULL,
      true},
     {"log", 0, VALUE_REQUIRED, "FILE", "append the console to a file, too",
@@ -124,6 +127,18 @@ static bool add_variable(struct run *run, const char *text)
         words_add(&run->environment, text);
     else if ((value = getenv(text)))
         words_addf(&run->environment, "%s=%s", text, value);
+    return true;
+}
+
+/* What core may be told has names in small letters and digits. */
+static bool add_core_option(struct run *run, const struct option_row *row,
+                            const char *value)
+{
+    size_t length = strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789");
+
+    if (length == 0 || (value[length] && value[length] != '='))
+        return malformed(row, value, "hostname=web-1");
+    words_addf(&run->options, "halvm.%s", value);
     return true;
 }
 
@@ -291,6 +306,8 @@ static bool take_valued(struct run *run, const struct option_row *row,
                malformed(row, value, "data.img");
     if (strcmp(name, "env") == 0)
         return add_variable(run, value);
+    if (strcmp(name, "option") == 0)
+        return add_core_option(run, row, value);
     if (strcmp(name, "env-file") == 0)
         return read_variables(run, value);
     if (strcmp(name, "timeout") == 0)

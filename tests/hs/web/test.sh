@@ -31,7 +31,7 @@ $GHC -v0 -O -threaded -rtsopts -iexamples/web -outputdir $work/obj \
 
 case $ON in
 xen-*)
-    echo "tests/xen/t-web serves it to a network"
+    echo "a first domain has no network; tests/xen/t-web runs it as a guest"
     exit 77
     ;;
 linux)

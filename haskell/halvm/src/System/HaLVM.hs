@@ -42,7 +42,7 @@ data Base
 
 getBase :: IO Base
 getBase = do
-  facts <- readFacts "/proc/halvm"
+  facts <- readFacts "/proc/halvm/status"
   pure $ case lookup "base" facts of
     Nothing -> LinuxProcess
     Just "hw" -> BareMachine
@@ -55,7 +55,7 @@ isUnikernel = (/= LinuxProcess) <$> getBase
 
 -- | HaLVM's version, in a unikernel.
 getVersion :: IO (Maybe String)
-getVersion = lookup "version" <$> readFacts "/proc/halvm"
+getVersion = lookup "version" <$> readFacts "/proc/halvm/status"
 
 -- | The arguments, without those of the runtime: 'getArgs'.
 getArguments :: IO [String]
@@ -74,7 +74,7 @@ data Memory = Memory
 
 getMemory :: IO Memory
 getMemory = do
-  facts <- readFacts "/proc/halvm"
+  facts <- readFacts "/proc/halvm/status"
   host <- readFacts "/proc/meminfo"
   let fact name = fromMaybe 0 (lookup name facts >>= number)
       kilobytes name = maybe 0 (* 1024) (lookup name host >>= number)

@@ -34,11 +34,10 @@ module System.HaLVM.Network
   ) where
 
 import Control.Concurrent
-  ( ThreadId, forkIO, killThread, myThreadId, threadWaitRead, threadWaitWrite )
+  ( ThreadId, forkIOWithUnmask, killThread, myThreadId, threadWaitRead, threadWaitWrite )
 import Control.Concurrent.MVar
 import Control.Exception
-  ( AsyncException (..), SomeException, finally, fromException, mask, mask_
-  , throwIO, try )
+  ( SomeException, finally, mask_, try, uninterruptibleMask_ )
 import Control.Monad (forM_, forever, unless, void, when)
 import Data.Bits (shiftL, shiftR, (.|.))
 import Data.ByteString (ByteString)
@@ -108,7 +107,8 @@ class Provider p where
   -- | A stream that listens from now on at this address, with this backlog.
   listenSocket :: p -> Socket p -> Address -> Int -> IO ()
 
-  -- | The next connection of one that listens: it, remote, local.
+  -- | The next connection of one that listens: it, remote, local. Called with
+  -- asynchronous exceptions masked: one ends it while it waits.
   acceptSocket :: p -> Socket p -> IO (Socket p, Address, Address)
 
   -- | All of it; returns when there is room for more.
@@ -134,7 +134,8 @@ class Provider p where
   setOption :: p -> Socket p -> Int -> Int -> ByteString -> IO ()
   setOption _ _ _ _ _ = pure ()
 
-  -- | Nobody has it any more. No other function is called after it.
+  -- | Nobody has it any more. No other function is called after it. If the
+  -- stream was not finished ('finishStream'), the other side must hear of it.
   closeSocket :: p -> Socket p -> IO ()
 
 -- | A provider that is installed.
@@ -207,31 +208,51 @@ newLink fd kind =
 
 -- | A thread of the socket's, which ends with it.
 spawn :: Link p -> IO () -> IO ()
-spawn link action = mask_ $ void $ forkIO $ do
+spawn link action = void $ forkMasked $ do
   self <- myThreadId
-  modifyMVar_ (linkThreads link) (pure . (self :))
+  note (self :)
+  _ <- try action :: IO (Either SomeException ())
+  note (filter (/= self))
+  where
+    -- for a moment; what is thrown at the thread meanwhile waits
+    note f = uninterruptibleMask_ $ modifyMVar_ (linkThreads link) (pure . f)
+
+-- | Masked, but not uninterruptibly as the thread that makes it may be.
+forkMasked :: IO () -> IO ThreadId
+forkMasked action = forkIOWithUnmask $ \unmask -> unmask (mask_ action)
+
+-- | All of it runs masked (spawn, worker): what is thrown at the thread reaches
+-- it only where it waits, and then it says so.
+attempt :: IO () -> (CInt -> IO ()) -> IO ()
+attempt action failed = do
   result <- try action
-  case result of
-    Left (_ :: SomeException) -> pure ()
-    Right () -> pure ()
-  modifyMVar_ (linkThreads link) (pure . filter (/= self))
+  either (failed . errnoOf) pure (result :: Either SomeException ())
 
 later :: Link p -> IO () -> IO ()
 later link action = do
   modifyMVar_ (linkWork link) (pure . (action :))
   void (tryPutMVar (linkMore link) ())
 
+-- | Does what is queued, whatever happens to it, until the socket is gone.
 worker :: Link p -> IO ()
-worker link = do
-  takeMVar (linkMore link)
-  work <- reverse <$> swapMVar (linkWork link) []
-  forM_ work $ \action -> do
-    result <- try action
-    case result of
-      Left e | Just ThreadKilled <- fromException e -> throwIO ThreadKilled
-      _ -> pure ()
-  gone <- isEmptyMVar (linkGone link)
-  when gone (worker link)
+worker link = mask_ $ do
+  let loop = do
+        _ <- try (takeMVar (linkMore link)) :: IO (Either SomeException ())
+        work <- reverse <$> swapMVar (linkWork link) []
+        forM_ work $ \action ->
+          try action :: IO (Either SomeException ())
+        here <- isEmptyMVar (linkGone link)
+        when here loop
+  loop
+
+-- | Again and again, whatever is thrown at it, until the socket is gone.
+persist :: Link p -> IO () -> IO ()
+persist link action = do
+  result <- try action
+  here <- isEmptyMVar (linkGone link)
+  case result of
+    Left (_ :: SomeException) | here -> persist link action
+    _ -> pure ()
 
 serve
   :: forall p. Provider p
@@ -243,15 +264,15 @@ serve provider links setups service event = case eventKind event of
           _ -> (0, Raw, 0)
     link <- newLink (eventFd event) kind
     modifyMVar_ links (pure . Map.insert ident link)
-    void (forkIO (worker link))
+    void (forkMasked (worker link))
     later link $ do
       opened <- try (openSocket provider domain kind protocol)
       case opened of
         Right s -> do
           putMVar (linkSocket link) s
           when (kind /= Stream) $ do
-            spawn link (packetsOut provider link s)
-            spawn link (packetsIn provider link s)
+            spawn link (persist link (packetsOut provider link s))
+            spawn link (persist link (packetsIn provider link s))
         Left (e :: SomeException) ->
           void (c_net_broken pointer ident (errnoOf e))
   2 -> settingUp setups (2 * ident) $ \done -> withSocketOr done $ \_ s ->
@@ -261,24 +282,19 @@ serve provider links setups service event = case eventKind event of
           b : _ -> fromIntegral b
           [] -> 1
     listenSocket provider s (Address (eventData event)) backlog `finally` done
-    spawn link (connections provider links service ident s)
-  4 -> readMVar setups >>= \before -> withSocket $ \link s -> do
-    mapM_ readMVar (Map.elems before)
+    spawn link (persist link (connections provider links service ident s))
+  4 -> readMVar setups >>= \before -> withSocketOr (refused 5) $ \link s -> do
     let size = case eventNumbers event of
           n : _ -> fromIntegral n
           [] -> 0
         (remote, local) = B.splitAt size (eventData event)
+        connect = do
+          mapM_ readMVar (Map.elems before)
+          connectSocket provider s (Address remote) (Address local)
     if linkKind link /= Stream
-      then connectSocket provider s (Address remote) (Address local)
-      else spawn link $ do
-        result <- try
-          (connectSocket provider s (Address remote) (Address local))
-        case result of
-          Right () -> do
-            done <- c_net_connected pointer ident
-            when (done == 0) $ streams provider service ident link s
-          Left (e :: SomeException) ->
-            void (c_net_failed pointer ident (errnoOf e))
+      then connect
+      else spawn link $ attempt
+        (connect >> uninterruptibleMask_ (connected link s)) refused
   5 -> withSocket $ \_ s -> case eventNumbers event of
     level : name : _ -> setOption provider s (fromIntegral level)
       (fromIntegral name) (eventData event)
@@ -288,11 +304,15 @@ serve provider links setups service event = case eventKind event of
       pure (Map.delete ident l, Map.lookup ident l)
     case known of
       Nothing -> void (c_net_close pointer ident)
-      Just link -> void (forkIO (closeLink provider service ident link))
+      Just link -> void (forkMasked (closeLink provider service ident link))
   _ -> pure ()
   where
     pointer = servicePointer service
     ident = eventId event
+    refused e = void (c_net_failed pointer ident e)
+    connected link s = do
+      done <- c_net_connected pointer ident
+      when (done == 0) $ streams provider service ident link s
     withSocket = withSocketOr (pure ())
     withSocketOr otherwise_ f = do
       known <- Map.lookup ident <$> readMVar links
@@ -340,17 +360,12 @@ streams :: Provider p => p -> Service -> Word64 -> Link p -> Socket p -> IO ()
 streams provider service ident link s = do
   sent <- newEmptyMVar
   void (swapMVar (linkSent link) (Just sent))
-  spawn link (guarded (outgoing provider link s) `finally` putMVar sent ())
+  spawn link (guarded (outgoing provider link s) `finally` tryPutMVar sent ())
   spawn link (guarded (incoming provider link s))
   where
     guarded action = do
-      result <- try action
-      case result of
-        Right () -> pure ()
-        Left e
-          | Just ThreadKilled <- fromException e -> throwIO ThreadKilled
-          | otherwise ->
-              void (c_net_broken (servicePointer service) ident (errnoOf e))
+      -- If it was killed because the socket is gone, nobody hears it.
+      attempt action (void . c_net_broken (servicePointer service) ident)
 
 -- | From the application to the network.
 outgoing :: Provider p => p -> Link p -> Socket p -> IO ()
@@ -398,22 +413,24 @@ eAgain = -11
 -- | What a listening socket accepts.
 connections
   :: Provider p => p -> Links p -> Service -> Word64 -> Socket p -> IO ()
-connections provider links service listener s = forever $ mask $ \restore -> do
-  (new, Address remote, Address local) <- restore (acceptSocket provider s)
-  (fd, ident) <- withBytes remote $ \r rn -> withBytes local $ \l ln ->
-    alloca $ \out -> do
-      fd <- c_net_incoming (servicePointer service) listener r
-        (fromIntegral rn) l (fromIntegral ln) out
-      ident <- if fd >= 0 then peek out else pure 0
-      pure (fd, ident)
-  if fd < 0
-    then closeSocket provider new -- the backlog is full
-    else do
-      link <- newLink fd Stream
-      putMVar (linkSocket link) new
-      modifyMVar_ links (pure . Map.insert ident link)
-      void (forkIO (worker link))
-      streams provider service ident link new
+connections provider links service listener s = forever $ mask_ $ do
+  -- masked: it can be interrupted while it waits, but not once it has one
+  (new, Address remote, Address local) <- acceptSocket provider s
+  uninterruptibleMask_ $ do
+    (fd, ident) <- withBytes remote $ \r rn -> withBytes local $ \l ln ->
+      alloca $ \out -> do
+        fd <- c_net_incoming (servicePointer service) listener r
+          (fromIntegral rn) l (fromIntegral ln) out
+        ident <- if fd >= 0 then peek out else pure 0
+        pure (fd, ident)
+    if fd < 0
+      then void (forkMasked (closeSocket provider new)) -- the backlog is full
+      else do
+        link <- newLink fd Stream
+        putMVar (linkSocket link) new
+        modifyMVar_ links (pure . Map.insert ident link)
+        void (forkMasked (worker link))
+        streams provider service ident link new
 
 withBytes :: ByteString -> (Ptr Word8 -> Int -> IO a) -> IO a
 withBytes bytes f = U.unsafeUseAsCStringLen bytes $ \(p, n) -> f (castPtr p) n
@@ -431,10 +448,8 @@ packetsOut provider link s = do
       let size = fromIntegral (B.index bytes 0)
             .|. fromIntegral (B.index bytes 1) `shiftL` 8 :: Int
           to = Address (B.take size (B.drop 2 bytes))
-      result <- try (sendDatagram provider s to (B.drop packetSize bytes))
-      case result of
-        Left e | Just ThreadKilled <- fromException e -> throwIO ThreadKilled
-        _ -> pure () -- a datagram is lost
+      -- what it throws loses a datagram
+      sendDatagram provider s to (B.drop packetSize bytes)
     packetsOut provider link s
 
 packetsIn :: Provider p => p -> Link p -> Socket p -> IO ()

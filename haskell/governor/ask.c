@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Whether a large object fits, asked by the primitive operations before they
+ * take memory for one: it does; or a major collection comes first and the
+ * question again; or that was done, and HeapOverflow is raised in the thread
+ * that asked.
+ */
+#include "governor.h"
+
+/* Words in front of the payload of the largest header, rounded up; and an
+ * array of pointers has a card for each 128 of them. */
+#define HEADER_BYTES 64
+
+/* Blocks that large objects may still have without being looked at: what was
+ * seen to be there, at most a megabyte, since C code takes memory meanwhile. */
+#define ALLOWANCE_MAX ((W_)MBLOCK_SIZE / BLOCK_SIZE)
+static W_ allowance;
+
+#if defined(THREADED_RTS)
+extern Mutex sm_mutex; /* rts/sm/Storage.h */
+#define LOCK()   ACQUIRE_LOCK(&sm_mutex)
+#define UNLOCK() RELEASE_LOCK(&sm_mutex)
+#else
+#define LOCK()
+#define UNLOCK()
+#endif
+
+static W_ megablocks(W_ blocks)
+{
+    return blocks < BLOCKS_PER_MBLOCK ? 1 : BLOCKS_TO_MBLOCKS(blocks);
+}
+
+/* The runtime's free lists are by powers of two, and it looks in those only
+ * where each group is large enough (rts/sm/BlockAlloc.c, allocGroupOnNode). */
+static W_ group_wanted(W_ blocks)
+{
+    W_ size = 1;
+
+    if (blocks >= BLOCKS_PER_MBLOCK)
+        return blocks;
+    while (size < blocks)
+        size *= 2;
+    return size;
+}
+
+static bool is_free(const bdescr *bd)
+{
+    return bd->free == (StgPtr)-1;
+}
+
+/* Whether one group of the megablock has room. */
+static bool megablock_has(const bdescr *bd, W_ wanted)
+{
+    const bdescr *end = bd + BLOCKS_PER_MBLOCK;
+
+    while (bd < end && bd->blocks != 0) {
+        if (is_free(bd) && bd->blocks >= wanted)
+            return true;
+        bd += bd->blocks;
+    }
+    return false;
+}
+
+/* Whether a free group inside the runtime's megablocks has room. Holding the
+ * lock. */
+static bool inside_has(W_ blocks)
+{
+    W_ wanted = group_wanted(blocks);
+    void *state = NULL;
+    void *at = getFirstMBlock(&state);
+
+    while (at != NULL) {
+        const bdescr *bd = FIRST_BDESCR(at);
+        W_ count = 1;
+
+        if (bd->blocks >= BLOCKS_PER_MBLOCK) {
+            count = BLOCKS_TO_MBLOCKS(bd->blocks);
+            if (is_free(bd) && count >= megablocks(blocks))
+                return true;
+        } else if (megablock_has(bd, wanted)) {
+            return true;
+        }
+        at = getNextMBlock(&state, (char *)at + (count - 1) * MBLOCK_SIZE);
+    }
+    return false;
+}
+
+/* Looks closely, and sets the next allowance. */
+static bool fits(W_ blocks)
+{
+    W_ limit, outside;
+    bool there;
+
+    LOCK();
+    limit = limit_blocks();
+    outside = budget_free_mb();
+    there = n_alloc_blocks + blocks <= limit &&
+            (outside >= megablocks(blocks) || inside_has(blocks));
+    UNLOCK();
+    if (!there)
+        return false;
+    allowance = 0;
+    /* Only objects of less than a megablock use it, so that each finds room
+     * in a fresh one. */
+    if (outside > megablocks(blocks) + 1 && limit > n_alloc_blocks + blocks)
+        ask_allow(limit - n_alloc_blocks - blocks);
+    return true;
+}
+
+void ask_allow(W_ blocks)
+{
+    W_ most = budget_free_mb() / 2 * BLOCKS_PER_MBLOCK;
+
+    allowance = blocks < most ? blocks : most;
+    if (allowance > ALLOWANCE_MAX)
+        allowance = ALLOWANCE_MAX;
+}
+
+void ask_gc_ended(void)
+{
+    allowance = 0;
+}
+
+static bool fits_words(W_ words)
+{
+    W_ blocks = (words * sizeof(W_) + BLOCK_SIZE - 1) / BLOCK_SIZE;
+
+    if (words > (W_)1 << 40) /* more than any address space */
+        return false;
+    if (blocks <= allowance && blocks < BLOCKS_PER_MBLOCK) {
+        allowance -= blocks;
+        return true;
+    }
+    return fits(blocks);
+}
+
+bool ask_give_back(void)
+{
+    W_ before = mblocks_allocated;
+
+    LOCK();
+    returnMemoryToOS(UINT32_MAX);
+    UNLOCK();
+    return mblocks_allocated < before;
+}
+
+/* Makes the next look at the heap a collection of all generations. */
+static void want_collection(void)
+{
+    g0->n_new_large_words = large_alloc_lim;
+    if (oldest_gen != g0)
+        oldest_gen->max_blocks = 0;
+}
+
+W_ governor_ask(W_ bytes, W_ collected)
+{
+    if (!governor_on)
+        return ASK_FITS;
+    /* One longer than addresses reach cannot fit, collected or not. */
+    if (bytes > (W_)1 << 42)
+        return ASK_OVERFLOW;
+
+    W_ words = (bytes + bytes / 128 + HEADER_BYTES) / sizeof(W_) + 1;
+
+    if (fits_words(words))
+        return ASK_FITS;
+    if (collected)
+        return ASK_OVERFLOW;
+    want_collection();
+    return ASK_COLLECT;
+}

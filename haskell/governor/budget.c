@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How much memory there is, and the heap's address space.
+ *
+ * Three worlds, told apart once:
+ *   a machine of our own    sysinfo() is the account; what mmap commits inside
+ *                           a PROT_NONE, MAP_NORESERVE range is charged then,
+ *                           and given back by MADV_FREE
+ *   Linux, RLIMIT_AS        the limit counts address space, reservations
+ *                           included: the heap's is not reserved, only used
+ *   Linux, a control group  memory.max (v2) or memory.limit_in_bytes (v1);
+ *                           memory is charged when it is touched, and who is
+ *                           over is killed: so nothing is committed past it
+ * On a Linux without a limit there is no budget, and the governor is off.
+ */
+#include "governor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000 /* linux: asm-generic/mman-common.h */
+#endif
+
+static enum { WORLD_NONE, WORLD_MACHINE, WORLD_RLIMIT, WORLD_GROUP } world;
+
+#define PAGE ((W_)4096)
+#define MB   ((W_)MBLOCK_SIZE)
+
+/* -- reading small files -- */
+
+/* All of a file as text, cut at size; false: it cannot be read. */
+static bool read_text(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got;
+
+    if (fd < 0)
+        return false;
+    got = read(fd, text, size - 1);
+    close(fd);
+    if (got < 0)
+        return false;
+    text[got] = 0;
+    return true;
+}
+
+/* A decimal number at text; false: there is none ("max"). */
+static bool read_number(const char *text, W_ *number)
+{
+    *number = 0;
+    if (*text < '0' || *text > '9')
+        return false;
+    for (; *text >= '0' && *text <= '9'; text++)
+        *number = *number * 10 + (W_)(*text - '0');
+    return true;
+}
+
+static bool file_number(const char *path, W_ *number)
+{
+    char text[64];
+
+    return read_text(path, text, sizeof text) && read_number(text, number);
+}
+
+/* -- control groups (linux: admin-guide/cgroup-v1/memory.rst, cgroup-v2.rst) */
+
+#define GROUP_PATH_MAX 512
+/* As much as a page-aligned counter can say: no limit (v1). */
+#define GROUP_NO_LIMIT ((W_)1 << 62)
+
+static char group_usage[GROUP_PATH_MAX + 64];
+static char group_stat[GROUP_PATH_MAX + 64];
+static bool group_v1;
+static W_ group_limit;
+
+/* Looks in one folder for a limit; keeps the least. */
+static void group_look(const char *folder, bool v1)
+{
+    char path[GROUP_PATH_MAX + 64];
+    W_ limit;
+
+    strcpy(path, folder);
+    strcat(path, v1 ? "/memory.limit_in_bytes" : "/memory.max");
+    if (!file_number(path, &limit) || limit >= GROUP_NO_LIMIT ||
+        (group_limit != 0 && limit >= group_limit))
+        return;
+    group_limit = limit;
+    group_v1 = v1;
+    strcpy(group_usage, folder);
+    strcat(group_usage, v1 ? "/memory.usage_in_bytes" : "/memory.current");
+    strcpy(group_stat, folder);
+    strcat(group_stat, "/memory.stat");
+}
+
+/* The group's folder and those above it. In a container its own group is the
+ * mount's root, whatever /proc/self/cgroup says. */
+static void group_look_upward(const char *mount, const char *name, bool v1)
+{
+    char folder[GROUP_PATH_MAX];
+    size_t root = strlen(mount);
+
+    if (root + strlen(name) + 1 > sizeof folder)
+        return;
+    strcpy(folder, mount);
+    strcat(folder, name);
+    for (;;) {
+        char *slash = strrchr(folder + root, '/');
+
+        group_look(folder, v1);
+        if (slash == NULL)
+            return;
+        *slash = 0;
+    }
+}
+
+/* One line of /proc/self/cgroup: "NUMBER:CONTROLLERS:NAME" (cgroups(7)). */
+static void group_line(char *line)
+{
+    char *controllers = strchr(line, ':'), *name;
+
+    if (controllers == NULL)
+        return;
+    *controllers++ = 0;
+    name = strchr(controllers, ':');
+    if (name == NULL)
+        return;
+    *name++ = 0;
+    if (controllers[0] == 0) {
+        group_look_upward("/sys/fs/cgroup", name, false);
+        return;
+    }
+    for (char *word = controllers; word != NULL;) {
+        char *comma = strchr(word, ',');
+
+        if (comma != NULL)
+            *comma++ = 0;
+        if (strcmp(word, "memory") == 0)
+            group_look_upward("/sys/fs/cgroup/memory", name, true);
+        word = comma;
+    }
+}
+
+static bool group_start(void)
+{
+    static char text[4096];
+
+    if (!read_text("/proc/self/cgroup", text, sizeof text))
+        return false;
+    for (char *line = text; line != NULL && *line != 0;) {
+        char *next = strchr(line, '\n');
+
+        if (next != NULL)
+            *next++ = 0;
+        group_line(line);
+        line = next;
+    }
+    return group_limit != 0;
+}
+
+/* What the kernel can drop to make room is not in use. */
+static W_ group_used(void)
+{
+    const char *key = group_v1 ? "\ntotal_inactive_file " : "\ninactive_file ";
+    char text[4096];
+    W_ used, cached;
+    const char *at;
+
+    if (!file_number(group_usage, &used))
+        return group_limit;
+    if (!read_text(group_stat, text, sizeof text) ||
+        (at = strstr(text, key)) == NULL ||
+        !read_number(at + strlen(key), &cached) || cached > used)
+        return used;
+    return used - cached;
+}
+
+/* -- RLIMIT_AS -- */
+
+static W_ rlimit_now(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return 0;
+    return limit.rlim_cur;
+}
+
+/* Address space in use: the first number of /proc/self/statm, in pages. */
+static W_ rlimit_used(void)
+{
+    W_ pages;
+
+    return file_number("/proc/self/statm", &pages) ? pages * PAGE : 0;
+}
+
+/* -- what all worlds have -- */
+
+/* Whether no host kernel is below: uname says whose system this is. */
+static bool is_machine(void)
+{
+    struct utsname names;
+
+    return uname(&names) == 0 && strncmp(names.version, "HaLVM ", 6) == 0;
+}
+
+bool budget_start(void)
+{
+    W_ limit;
+
+    if (is_machine()) {
+        world = WORLD_MACHINE;
+    } else {
+        limit = rlimit_now();
+        if (group_start() && (limit == 0 || group_limit < limit))
+            world = WORLD_GROUP;
+        else if (limit != 0)
+            world = WORLD_RLIMIT;
+    }
+    return world != WORLD_NONE;
+}
+
+W_ budget_total(void)
+{
+    struct sysinfo info;
+
+    switch (world) {
+    case WORLD_RLIMIT:
+        return rlimit_now();
+    case WORLD_GROUP:
+        return group_limit;
+    default:
+        return sysinfo(&info) == 0 ? (W_)info.totalram : 0;
+    }
+}
+
+W_ budget_free(void)
+{
+    struct sysinfo info;
+    W_ total, used;
+
+    if (world == WORLD_MACHINE)
+        return sysinfo(&info) == 0 ? (W_)info.freeram : 0;
+    total = budget_total();
+    used = world == WORLD_RLIMIT ? rlimit_used()
+                                 : group_used() + budget_reserve_mb() * MB;
+    return total > used ? total - used : 0;
+}
+
+W_ budget_free_mb(void)
+{
+    return budget_free() / GOVERNOR_MB_COST;
+}
+
+/* -- the heap's addresses -- */
+
+static W_ heap_start, heap_size;
+
+#define HEAP_SIZE  ((W_)1 << 40)      /* as the runtime would reserve */
+#define HEAP_START ((W_)0x4200000000) /* likewise (GHC's #12573) */
+
+static void *map(void *at, W_ size, int prot, int flags)
+{
+    void *got =
+        mmap(at, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+    if (got != MAP_FAILED && got != at && at != NULL) {
+        munmap(got, size); /* an old kernel takes the address for a hint */
+        return NULL;
+    }
+    return got == MAP_FAILED ? NULL : got;
+}
+
+/* A terabyte of addresses, whole megablocks; under RLIMIT_AS nothing is mapped
+ * there yet, since reserving would use the limit up. */
+void *budget_reserve(void *wish, W_ *size)
+{
+    W_ start = wish != NULL ? (W_)wish : HEAP_START;
+
+    *size &= ~(W_)MBLOCK_MASK;
+    if (*size > HEAP_SIZE)
+        *size = HEAP_SIZE;
+    if (world != WORLD_RLIMIT) {
+        for (;;) {
+            if (map((void *)start, *size, PROT_NONE,
+                    MAP_NORESERVE | MAP_FIXED_NOREPLACE) != NULL)
+                break;
+            if (*size <= MB)
+                report_refuse("no address space for Haskell's heap",
+                              "not even 1 MiB could be reserved",
+                              "give the program more memory");
+            *size = (*size / 2) & ~(W_)MBLOCK_MASK;
+        }
+    }
+    heap_start = start;
+    heap_size = *size;
+    return (void *)start;
+}
+
+bool budget_commit(void *at, W_ size)
+{
+    int flags = world == WORLD_RLIMIT ? MAP_FIXED_NOREPLACE : MAP_FIXED;
+
+    if (world == WORLD_GROUP && size > budget_free())
+        return false;
+    return map(at, size, PROT_READ | PROT_WRITE, flags) != NULL;
+}
+
+void budget_decommit(void *at, W_ size)
+{
+    switch (world) {
+    case WORLD_RLIMIT:
+        munmap(at, size);
+        break;
+    case WORLD_GROUP:
+        madvise(at, size, MADV_DONTNEED);
+        break;
+    default:
+        madvise(at, size, MADV_FREE);
+        break;
+    }
+}
+
+void budget_release(void)
+{
+    munmap((void *)heap_start, heap_size);
+}
+
+/* -- the reserve -- */
+
+/* A sixteenth of what is there at first; none where there is hardly any. */
+#define RESERVE_SHARE  16
+#define RESERVE_MB_MAX 16
+#define RESERVE_FROM   6 /* megablocks free at start */
+
+static char *reserve_at[RESERVE_MB_MAX];
+static W_ reserve_mb, reserve_target;
+
+W_ budget_reserve_mb(void)
+{
+    return reserve_mb;
+}
+
+W_ budget_reserve_target_mb(void)
+{
+    return reserve_target;
+}
+
+void budget_reserve_fill(void)
+{
+    static bool started;
+
+    if (!started) {
+        W_ free = budget_free_mb();
+
+        started = true;
+        reserve_target = free / RESERVE_SHARE;
+        if (reserve_target == 0 && free >= RESERVE_FROM)
+            reserve_target = 1;
+        if (reserve_target > RESERVE_MB_MAX)
+            reserve_target = RESERVE_MB_MAX;
+    }
+    while (reserve_mb < reserve_target && budget_free_mb() > 0) {
+        char *piece = map(NULL, MB, PROT_READ | PROT_WRITE, 0);
+
+        if (piece == NULL)
+            return;
+        reserve_at[reserve_mb++] = piece;
+    }
+}
+
+bool budget_reserve_spend(W_ size)
+{
+    W_ pieces = (size + MB - 1) / MB;
+
+    if (reserve_mb == 0)
+        return false;
+    for (; pieces > 0 && reserve_mb > 0; pieces--)
+        munmap(reserve_at[--reserve_mb], MB);
+    return true;
+}

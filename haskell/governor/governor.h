@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The governor: keeps a Haskell program inside the memory there is.
+ *
+ * GHC's runtime is linked as the distribution ships it. halvm-cc puts the
+ * governor between its parts with ld's --wrap (governor.wrap lists where), so
+ * that the runtime asks here before it takes memory, and hears here how much
+ * there is:
+ *
+ *   budget.c   how much memory there is: a machine's accounts, RLIMIT_AS, or a
+ *              control group's limit; and the reserve held back from it
+ *   limit.c    the heap limit (-M) of the runtime, at start and each collection
+ *   ask.c      an object that cannot fit: collect, then HeapOverflow
+ *   runtime.c  the wrapped functions
+ *   primops.cmm  the wrapped primitive operations
+ *   report.c   who holds what, and the end
+ *
+ * Context: limit.c and ask.c run with the runtime's storage manager lock held
+ * or, in ask.c, by a Haskell thread on its capability. Nothing here allocates
+ * from the C heap or from Haskell's.
+ *
+ * Sources: GHC 9.0.2's rts/sm/GC.c, Storage.c, BlockAlloc.c, posix/OSMem.c.
+ */
+#ifndef GOVERNOR_H
+#define GOVERNOR_H
+
+#include "Rts.h"
+
+/* The runtime's own, not in its public headers (rts/sm/BlockAlloc.h,
+ * Storage.h, GC.h, Schedule.h). */
+extern W_ n_alloc_blocks;
+extern bool heap_overflow;
+extern nursery *nurseries;
+extern uint32_t n_nurseries;
+void returnMemoryToOS(uint32_t megablocks);
+void resizeNurseries(W_ blocks);
+
+/* A megablock with the page of tables that half of one may cost. */
+#define GOVERNOR_MB_COST ((W_)MBLOCK_SIZE + 4096)
+#define GOVERNOR_STATUS  251 /* of the end: EXIT_HEAPOVERFLOW */
+
+/* -- budget.c: all in megablocks (1 MiB) or bytes -- */
+
+/* Finds out what limits the program; false: nothing does. */
+bool budget_start(void);
+/* Bytes that a limit leaves in all, and those that may be committed yet. */
+W_ budget_total(void);
+W_ budget_free(void);
+W_ budget_free_mb(void);
+/* Maps memory for Haskell's heap, takes it back; as rts/sm/OSMem.h says. */
+void *budget_reserve(void *wish, W_ *size);
+bool budget_commit(void *at, W_ size);
+void budget_decommit(void *at, W_ size);
+void budget_release(void);
+
+/*
+ * The reserve: memory that is held back, so that neither C code nor Haskell
+ * can take what a collection, a handler of HeapOverflow, and the runtime's own
+ * malloc need. budget_reserve_fill takes it again after it was spent.
+ */
+void budget_reserve_fill(void);
+bool budget_reserve_spend(W_ size); /* false: there is none left */
+W_ budget_reserve_mb(void);         /* held now */
+W_ budget_reserve_target_mb(void);  /* what is held when all is well */
+
+/* -- limit.c -- */
+
+/* Both false: not decided yet. */
+extern bool governor_on, governor_off;
+
+void limit_defaults(void); /* before the runtime reads its flags */
+void limit_start(void);    /* after it has read them */
+void limit_gc_begins(void);
+void limit_gc_ends(bool major);
+/* Blocks that Haskell may have allocated in all, as things are now. */
+W_ limit_blocks(void);
+/* Blocks free inside the megablocks that the runtime has. */
+W_ limit_blocks_inside(void);
+/* Whether the runtime has several megablocks, and little in them. */
+bool limit_is_scattered(void);
+/* Blocks that were live after the last major collection. */
+W_ limit_blocks_live(void);
+
+/* -- ask.c -- */
+
+enum ask_answer { ASK_FITS, ASK_COLLECT, ASK_OVERFLOW };
+/* For primops.cmm: an object of so many bytes, header left out; collected:
+ * ASK_COLLECT was the answer before, and is not again. */
+W_ governor_ask(W_ bytes, W_ collected);
+void ask_gc_ended(void);
+/* Blocks of large objects that need no further question. */
+void ask_allow(W_ blocks);
+
+/* Gives the system the runtime's whole free megablocks; false: there were
+ * none. By a thread that does not hold the runtime's lock. */
+bool ask_give_back(void);
+
+/* -- report.c -- */
+
+/* Prints who holds what on standard error. */
+void report_accounts(void);
+/* Out of memory: says so, says who holds what, ends with GOVERNOR_STATUS. */
+void report_end(W_ wanted, const char *whom) __attribute__((noreturn));
+/* A flag that cannot be obeyed: three lines, and the end. */
+void report_refuse(const char *what, const char *why, const char *fix)
+    __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The heap limit, RtsFlags.GcFlags.maxHeapSize, which the runtime reads at the
+ * end of each major collection (rts/sm/GC.c, resizeGenerations): more live
+ * data than that is HeapOverflow in the main thread.
+ *
+ * It is made anew from the budget around each collection, so that it sinks
+ * when C code, sockets and files take memory and rises when they give it back.
+ */
+#include "governor.h"
+
+#include <string.h>
+
+bool governor_on, governor_off;
+
+static W_ user_limit;     /* blocks, from -M; 0: none */
+static bool user_compact; /* -c */
+static W_ blocks_live;    /* after the last major collection */
+
+/* Below this many megablocks the allocation area is a quarter of GHC's own. */
+#define SMALL_MB   128
+#define SMALL_AREA (256 * 1024 / BLOCK_SIZE)
+
+#define SCATTERED_MB 4
+#define TIME_BLOCKS  (MBLOCK_SIZE / BLOCK_SIZE)
+
+/* What live data may not use: a sixteenth, for what is allocated between the
+ * moment when the limit is passed and the moment when the program has acted
+ * on HeapOverflow, and for C code. */
+#define SLACK_SHARE 16
+
+/* Live data that leaves less than half of this to allocate in is too much:
+ * with the runtime's 3 percent a program near its limit does little but
+ * collect. */
+#define FREE_PERCENT 10
+
+static W_ max(W_ a, W_ b)
+{
+    return a > b ? a : b;
+}
+
+static W_ min(W_ a, W_ b)
+{
+    return a < b ? a : b;
+}
+
+W_ limit_blocks_inside(void)
+{
+    W_ all = mblocks_allocated * BLOCKS_PER_MBLOCK;
+
+    return all > n_alloc_blocks ? all - n_alloc_blocks : 0;
+}
+
+bool limit_is_scattered(void)
+{
+    return mblocks_allocated > SCATTERED_MB &&
+           limit_blocks_inside() / 3 >
+               mblocks_allocated * BLOCKS_PER_MBLOCK / 4;
+}
+
+W_ limit_blocks_live(void)
+{
+    return blocks_live;
+}
+
+/*
+ * What there is, less the slack, less what the reserve lacks, which comes back
+ * first. Blocks that are free inside the runtime's megablocks are scattered:
+ * half of them count. (Whole megablocks are given back after a collection if
+ * little is left, and count then as free.)
+ */
+W_ limit_blocks(void)
+{
+    W_ outside = budget_free_mb() * BLOCKS_PER_MBLOCK;
+    W_ there = n_alloc_blocks + limit_blocks_inside() / 2 + outside;
+    W_ missing =
+        (budget_reserve_target_mb() - budget_reserve_mb()) * BLOCKS_PER_MBLOCK;
+    W_ kept = there / SLACK_SHARE + missing;
+    W_ limit = there > kept ? there - kept : 0;
+
+    if (user_limit != 0)
+        limit = min(limit, user_limit);
+    return min(max(limit, 1), UINT32_MAX);
+}
+
+void limit_defaults(void)
+{
+    governor_on = budget_start();
+    governor_off = !governor_on;
+    if (governor_on && budget_free_mb() < SMALL_MB)
+        RtsFlags.GcFlags.minAllocAreaSize = SMALL_AREA;
+}
+
+/* Under these the runtime does not keep to its limit (measured: -G1 and
+ * --nonmoving-gc took gigabytes under -M48m). */
+static void refuse_flags(void)
+{
+    static const char why[] =
+        "with it GHC's runtime does not keep to a heap limit, and memory is "
+        "limited here";
+
+    if (RtsFlags.GcFlags.generations == 1)
+        report_refuse("the runtime flag -G1 is refused", why,
+                      "leave it out: +RTS -G2");
+    if (RtsFlags.GcFlags.sweep)
+        report_refuse("the runtime flag -w is refused", why,
+                      "leave it out, or ask for compaction: +RTS -c");
+    if (RtsFlags.GcFlags.useNonmoving)
+        report_refuse("the runtime flag --nonmoving-gc is refused", why,
+                      "leave it out: +RTS --copying-gc");
+}
+
+void limit_start(void)
+{
+    refuse_flags();
+    user_limit = RtsFlags.GcFlags.maxHeapSize;
+    user_compact = RtsFlags.GcFlags.compact;
+    budget_reserve_fill();
+
+    W_ limit = limit_blocks();
+
+    RtsFlags.GcFlags.maxHeapSize = (uint32_t)limit;
+    RtsFlags.GcFlags.pcFreeHeap = FREE_PERCENT;
+    /* An allocation area, and a heap to begin with, that leave room. */
+    RtsFlags.GcFlags.minAllocAreaSize =
+        (uint32_t)min(RtsFlags.GcFlags.minAllocAreaSize, max(limit / 8, 16));
+    RtsFlags.GcFlags.heapSizeSuggestion =
+        (uint32_t)min(RtsFlags.GcFlags.heapSizeSuggestion, limit / 2);
+}
+
+/* Blocks of the generations that every collection copies. */
+static W_ blocks_young(void)
+{
+    W_ blocks = 0;
+
+    for (uint32_t i = 0; i < n_nurseries; i++)
+        blocks += nurseries[i].n_blocks;
+    for (generation *gen = generations; gen != oldest_gen; gen++)
+        blocks += gen->n_blocks;
+    return blocks;
+}
+
+/*
+ * The oldest generation is copied if there is room for a second one, else
+ * compacted where it is (rts/sm/Compact.c), which is slower, and leaves what
+ * lives scattered over the megablocks. old: blocks that may have to be copied.
+ */
+static bool has_room_to_copy(W_ old)
+{
+    W_ outside = (budget_free_mb() + budget_reserve_mb()) * BLOCKS_PER_MBLOCK;
+
+    return blocks_young() + old + BLOCKS_PER_MBLOCK <=
+           limit_blocks_inside() + outside;
+}
+
+/*
+ * Before the generations are prepared. With several capabilities the runtime
+ * has decided already that they collect together, which compaction does not.
+ *
+ * GcFlags.compact makes resizeGenerations count what lives once. It would
+ * count twice what is copied, and even large objects, which never are; but
+ * that there is no room to copy is seen here in time.
+ */
+void limit_gc_begins(void)
+{
+    if (!governor_on)
+        return;
+    RtsFlags.GcFlags.maxHeapSize = (uint32_t)limit_blocks();
+    RtsFlags.GcFlags.compact = true;
+    if (n_capabilities == 1 && !has_room_to_copy(oldest_gen->n_blocks))
+        oldest_gen->mark = oldest_gen->compact = 1;
+}
+
+/* How the next major collection will be, as far as can be told now: as the
+ * runtime decides it (resizeGenerations), by what lives. */
+static void choose_compaction(void)
+{
+    W_ old = n_capabilities == 1
+                 ? oldest_gen->n_blocks
+                 : max(oldest_gen->n_blocks, oldest_gen->max_blocks);
+    W_ threshold = RtsFlags.GcFlags.maxHeapSize / 100 *
+                   (W_)RtsFlags.GcFlags.compactThreshold;
+    bool compact = user_compact || oldest_gen->n_blocks > threshold ||
+                   !has_room_to_copy(old);
+
+    oldest_gen->mark = oldest_gen->compact = compact;
+}
+
+/* The runtime keeps megablocks for the next collection; where little is left
+ * for others, it gets them back when it needs them. */
+static void give_back(void)
+{
+    if (budget_free_mb() < budget_total() / MBLOCK_SIZE / 4)
+        returnMemoryToOS(UINT32_MAX);
+}
+
+/* Few free pages and much that may be garbage: the next collection looks at
+ * all of it. */
+static void hurry(void)
+{
+    W_ since = n_alloc_blocks > blocks_live ? n_alloc_blocks - blocks_live : 0;
+
+    if (budget_free_mb() < budget_total() / MBLOCK_SIZE / 8 &&
+        since > blocks_live / 4 + BLOCKS_PER_MBLOCK)
+        oldest_gen->max_blocks = 0;
+}
+
+void limit_gc_ends(bool major)
+{
+
+    if (!governor_on)
+        return;
+    if (major)
+        blocks_live = n_alloc_blocks;
+    give_back();
+    if (budget_reserve_mb() < budget_reserve_target_mb())
+        budget_reserve_fill();
+    if (!major)
+        hurry();
+    choose_compaction();
+    ask_gc_ended();
+}

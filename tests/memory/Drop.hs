@@ -1,0 +1,65 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- Grows until HeapOverflow, lets go of all, and looks at what the heap still
+-- has two major collections later; so many times: Drop COUNT | Drop SECONDS s.
+-- The heap has to be under 8 MiB each time, and must not creep.
+module Main (main) where
+
+import Control.Exception
+import Control.Monad
+import qualified Data.ByteString as B
+import Data.IORef
+import Data.Time.Clock
+import GHC.Stats
+import System.Environment (getArgs)
+import System.Exit
+import System.IO
+import System.Mem (performMajorGC)
+
+grow :: IO ()
+grow = do
+  r <- try (go (0 :: Int) [])
+  case r of
+    Left HeapOverflow -> return ()
+    Left e -> throwIO e
+    Right () -> die "there was no end of memory"
+  where
+    go :: Int -> [B.ByteString] -> IO ()
+    go n l = do
+      b <- evaluate (B.replicate (500 + n * 7919 `mod` 100000) 1)
+      if n < 0 then print (length l) else go (n + 1) (b : l)
+
+main :: IO ()
+main = do
+  arguments <- getArgs
+  hSetBuffering stdout LineBuffering
+  start <- getCurrentTime
+  first <- newIORef Nothing
+  let enough n = case arguments of
+        [count] -> return (n >= (read count :: Int))
+        [seconds, "s"] -> do
+          now <- getCurrentTime
+          return (diffUTCTime now start >= fromIntegral (read seconds :: Int))
+        _ -> die "usage: Drop COUNT | Drop SECONDS s"
+  cycles enough first 0
+  putStrLn "ok"
+
+-- Until enough says so; first has what the heap was after the first ones.
+cycles :: (Int -> IO Bool) -> IORef (Maybe Double) -> Int -> IO ()
+cycles enough first n = do
+  end <- enough n
+  unless end $ do
+    grow
+    performMajorGC
+    performMajorGC
+    held <- gcdetails_mem_in_use_bytes . gc <$> getRTSStats
+    let mib = fromIntegral held / 1048576 :: Double
+    when (mib >= 8) $ die ("after the drop the heap has " ++ show mib ++ " MiB")
+    before <- readIORef first
+    case before of
+      Nothing | n >= 2 -> writeIORef first (Just mib)
+      Just was
+        | mib - was >= 1 ->
+            die ("the heap crept from " ++ show was ++ " to " ++ show mib ++ " MiB")
+      _ -> return ()
+    when (n `mod` 100 == 0) $ putStrLn (show n ++ ": " ++ show mib ++ " MiB")
+    cycles enough first (n + 1)

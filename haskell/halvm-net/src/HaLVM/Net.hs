@@ -29,6 +29,7 @@ import Control.Exception
 import Control.Monad
 import Data.Bits
 import qualified Data.ByteString as B
+import Data.IORef
 import Foreign.C.Error
 import System.HaLVM (isUnikernel)
 import System.HaLVM.NIC
@@ -60,7 +61,7 @@ install setup = do
   names <- setupNICs setup
   when (null names) $ ioError (userError "HaLVM.Net.install: no network \
     \interface; as a Linux process, name one: HALVM_NIC=tap:NAME")
-  wires <- mapM (openNIC >=> pure . nicWire) names
+  wires <- mapM (openNIC >=> nicWire) names
   let interfaces =
         [ (setupInterface setup (wireMac w)) { ifcMtu = wireMtu w } | w <- wires ]
   net <- start (setupConfig setup (defaultConfig interfaces)) wires
@@ -86,15 +87,23 @@ tell net installed = do
       (unlines ["nameserver " ++ showAddr a | a <- servers])) :: IO (Either IOException ()))
     _ -> pure ()
 
--- | An interface as a wire.
-nicWire :: NIC -> Wire
-nicWire nic = Wire
-  -- Buffers for all of them are held ready, and looked at each time.
-  { wireReceive = receiveFrames nic 8
-  , wireSend = sendFrames nic
-  , wireMac = case nicMAC nic of MAC bytes -> macAt bytes 0
-  , wireMtu = nicMTU nic
-  }
+-- | An interface as a wire. It asks for as many frames as came together
+-- lately, since buffers for all that it asks for are looked at each time.
+nicWire :: NIC -> IO Wire
+nicWire nic = do
+  most <- newIORef 4
+  pure Wire
+    { wireReceive = do
+        n <- readIORef most
+        frames <- receiveFrames nic n
+        let got = length frames
+        writeIORef most (if got == 1 then max 4 (n `quot` 2)
+                         else min 32 (max n (4 * got)))
+        pure frames
+    , wireSend = sendFrames nic
+    , wireMac = case nicMAC nic of MAC bytes -> macAt bytes 0
+    , wireMtu = nicMTU nic
+    }
 
 -- -- The provider
 

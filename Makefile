@@ -5,6 +5,7 @@
 #   make demo       build, serve a page as a Linux process and under QEMU
 #   make check      build, run all tests; the last line counts them
 #   make check-xen-full  all of Xen's, which takes long
+#   make check-memory     Haskell programs at the end of memory, for hours
 #   make check-fault-full  memory that fails, at every n
 #   make            the tools and libraries, in build/
 #   make install    likewise, under PREFIX (default /usr/local)
@@ -152,7 +153,8 @@ $(B)/obj/base/%.o $(B)/obj/drivers/%.o: CFLAGS_HERE += -mno-red-zone
 # the clock, switches, and the way of data through files and sockets, most of
 # which a hello does not have.
 HOT_SRC := $(wildcard arch/x86_64/*.c core/net/*.c gate/dispatch.c) \
-	base/hw/clock.c drivers/virtio/net.c drivers/virtio/ring.c \
+	base/hw/clock.c drivers/net/frame.c drivers/virtio/net.c \
+	drivers/virtio/ring.c drivers/xen/net.c drivers/xen/net_send.c \
 	$(addprefix core/,copy.c thread/futex.c \
 		thread/schedule.c time/clock.c) \
 	$(addprefix core/file/,content.c epoll.c eventfd.c io.c pipe.c \
@@ -317,7 +319,7 @@ HALVM_NET_HS := $(shell find haskell/halvm-net -name '*.hs') \
 HALVM_NET_GHC := ghc -v0 -O -Wall -Wno-incomplete-uni-patterns \
 	-Wno-missing-home-modules -ihaskell/halvm-net/src -outputdir $(N)/obj
 .PHONY: halvm-net
-halvm-net: $(N)/interop $(N)/properties $(N)/decoy
+halvm-net: $(N)/interop $(N)/properties $(N)/decoy $(N)/web
 $(N)/done: $(HALVM_NET_HS)
 	@mkdir -p $(N)
 	@echo "  GHC haskell/halvm-net (a minute)"
@@ -331,6 +333,15 @@ $(N)/done: $(HALVM_NET_HS)
 		-o $(N)/decoy examples/decoy/Main.hs
 	@touch $@
 $(N)/interop $(N)/properties $(N)/decoy: $(N)/done
+# A server that takes the stack as its network.
+$(N)/web: $(HALVM_NET_HS) $(wildcard examples/stack/*.hs) \
+		examples/stack/haskell/Stack.hs $(READY) | all
+	@mkdir -p $(N)
+	@echo "  GHC examples/stack over halvm-net (a minute)"
+	@rm -f $@
+	$(Q)$(B)/bin/halvm-ghc -v0 -O2 -threaded -ihaskell/halvm-net/src \
+		-iexamples/stack -iexamples/stack/haskell -outputdir $(N)/web.obj \
+		-o $@ examples/stack/Main.hs
 
 demo: examples
 	sh examples/demo.sh
@@ -347,6 +358,10 @@ check-xen-full: all examples
 
 # Every n at which memory can fail while a program boots and runs, and the
 # loops of tests/fault on Xen, too.
+.PHONY: check-memory
+check-memory: all
+	tests/check memory-full
+
 .PHONY: check-fault-full
 check-fault-full: all
 	tests/check fault-full fault-xen-pv fault-xen-pvh

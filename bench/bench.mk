@@ -3,7 +3,7 @@
 # `bench/run GROUP` repeats one group of them.
 
 BENCH_PROGRAMS := ops ops.glibc hello hello-hs hello-hs-threaded httpd web \
-	bulk mix floor init load count.so
+	bulk mix mix-ungoverned floor init load count.so
 BENCH := $(BENCH_PROGRAMS:%=$(B)/bench/%) $(B)/bench/vmlinux
 BENCH_WARN := -Wall -Wextra -Wno-unused-parameter
 BENCH_GHC = $(Q)$(B)/bin/halvm-ghc -v0 -O2 -outputdir $@.obj -o $@
@@ -29,6 +29,8 @@ $(B)/bench/hello-hs-threaded: examples/Hello.hs $(LIBS:%=$(B)/lib/halvm/lib/%)
 	$(BENCH_GHC) -threaded $<
 $(B)/bench/mix: bench/Mix.hs bench/ticks.c $(LIBS:%=$(B)/lib/halvm/lib/%)
 	$(BENCH_GHC) bench/Mix.hs bench/ticks.c
+$(B)/bench/mix-ungoverned: bench/Mix.hs bench/ticks.c $(LIBS:%=$(B)/lib/halvm/lib/%)
+	$(BENCH_GHC) -optl-mhalvm-no-governor bench/Mix.hs bench/ticks.c
 $(B)/bench/web: $(wildcard examples/web/*.hs) $(LIBS:%=$(B)/lib/halvm/lib/%)
 	$(BENCH_GHC) -threaded -iexamples/web examples/web/Main.hs
 

@@ -130,7 +130,7 @@ static void bulk(int fd, char way, uint64_t mib)
     char order[9] = {way};
 
     memcpy(order + 1, &left, sizeof(left));
-    uint64_t first = *guest;
+    uint64_t first = *guest, xen = guest[1], all = guest[2];
     double start = seconds();
     if (write(fd, order, sizeof(order)) != sizeof(order))
         die("write fails");
@@ -143,8 +143,9 @@ static void bulk(int fd, char way, uint64_t mib)
     }
     if (way == 'r' && read(fd, block, 1) != 1)
         die("the guest did not get all");
-    printf("%lu %.1f\n", (*guest - first) / (mib << 10),
-           (double)mib / (seconds() - start));
+    printf("%lu %.1f %lu %lu\n", (*guest - first) / (mib << 10),
+           (double)mib / (seconds() - start), (guest[1] - xen) / (mib << 10),
+           (guest[2] - all) / (mib << 10));
 }
 
 int main(int argc, char **argv)

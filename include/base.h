@@ -127,35 +127,76 @@ enum base_device_kind { BASE_DEVICE_NET, BASE_DEVICE_BLOCK };
 
 #define BASE_NET_TX_CHECKSUM 1u /* net_send completes checksums if asked */
 #define BASE_NET_RX_CHECKSUM 2u /* net_recv may say "checksum is good" */
+#define BASE_NET_RX_LARGE    4u /* net_recv may have frames for many rooms */
+#define BASE_NET_TX_TCP4     8u /* net_send cuts TCP over IPv4, if asked */
+#define BASE_NET_TX_TCP6     16u
 
 struct base_device {
     uint8_t mac[6];        /* net */
     uint16_t mtu;          /* net: bytes of payload after Ethernet's header */
     uint32_t features;     /* net: BASE_NET_* */
+    uint32_t cut_size_max; /* net: bytes of the largest frame to be cut */
     uint64_t sector_count; /* block: sectors of 512 bytes */
     bool read_only;        /* block */
     bool flushes;          /* block: BASE_BLOCK_FLUSH does something */
+    bool discards;         /* block: BASE_BLOCK_DISCARD is taken */
+    bool zeroes;           /* block: BASE_BLOCK_ZERO is taken */
 };
 
 #define BASE_NET_CHECKSUM_NEEDED 1u /* send: fill in, see checksum_* */
 #define BASE_NET_CHECKSUM_GOOD   2u /* receive: the device has checked it */
+#define BASE_NET_MORE            4u /* the frame goes on in the next entry */
+#define BASE_NET_CUT             8u /* send: a large frame, see below */
 
-/* One whole Ethernet frame, without its trailing checksum. */
+/*
+ * One whole Ethernet frame, without its trailing checksum, or with
+ * BASE_NET_MORE a part of one. A frame's flags but for MORE, and all that
+ * follows them, are its first entry's. Why: docs/decisions/0008-segments.md.
+ *
+ * Received frames of more than LIMIT_FRAME_SIZE bytes (BASE_NET_RX_LARGE) are
+ * TCP over IPv4 or IPv6 and have LIMIT_FRAME_LARGE bytes at most: what the
+ * device, or a neighbour on the same host, has joined or never cut.
+ *
+ * BASE_NET_CUT: TCP over IPv4 or IPv6 (where BASE_NET_TX_TCP4 or _TCP6 says
+ * so), with CHECKSUM_NEEDED, of cut_size_max bytes at most in one or more
+ * entries, the first with all headers. Frames with cut_size bytes of TCP's
+ * data each leave, the last with what is left. The device makes their headers
+ * from the large frame's, whose length fields (and IPv4's checksum, and the
+ * sum of TCP's pseudo header) are of the large frame.
+ */
 struct base_net_frame {
     void *data;
     uint32_t size; /* bytes in data; net_recv: room on entry, bytes on exit */
     uint32_t flags;
     uint16_t checksum_start;  /* bytes from data to where summing begins */
     uint16_t checksum_offset; /* from there to the field to fill in */
+    uint16_t header_size;     /* CUT: Ethernet's, IP's and TCP's, in bytes */
+    uint16_t cut_size;        /* CUT: bytes */
 };
 
-enum base_block_op { BASE_BLOCK_READ, BASE_BLOCK_WRITE, BASE_BLOCK_FLUSH };
+/*
+ * DISCARD: the content is not needed any more, and the device may give its
+ * space back. What a sector reads as until it is written again is not said.
+ * ZERO: the sectors read as zeros afterwards; the device may give their space
+ * back. Why these are operations: docs/decisions/0007-discard.md.
+ *
+ * A device may take `discards` or `zeroes` back when the operation comes to
+ * it: the request ends with BASE_IO, and dev_get tells from then on.
+ */
+enum base_block_op {
+    BASE_BLOCK_READ,
+    BASE_BLOCK_WRITE,
+    BASE_BLOCK_FLUSH,
+    BASE_BLOCK_DISCARD,
+    BASE_BLOCK_ZERO,
+};
 
 struct base_block_request {
     enum base_block_op op;
     uint64_t sector; /* of 512 bytes */
     uint32_t count;  /* sectors; FLUSH: 0 */
-    void *data;      /* count * 512 bytes of mapped, touched memory */
+    void *data;      /* READ, WRITE: count * 512 bytes of mapped, touched
+                      * memory; else NULL */
     void *tag;       /* given back by blk_reap */
 };
 
@@ -235,16 +276,20 @@ struct base {
 
     /* -- devices, by kind and index from 0 -- */
 
-    /* BASE_NODEV past the last; makes the device ready at the first call.
-     * BASE_NOMEM: ask again when there is more. */
+    /* BASE_NODEV past the last; makes the device ready at the first call and
+     * tells of it again at others. BASE_NOMEM: ask again when there is more. */
     enum base_status (*dev_get)(enum base_device_kind kind, unsigned index,
                                 struct base_device *out);
     /* Sends frames in order; the data is copied or sent before returning.
-     * Returns how many were taken: fewer than count means no room, and
-     * BASE_READY_NET will say when there is. */
+     * Returns how many entries were taken, those of a frame together: fewer
+     * than count means no room, and BASE_READY_NET will say when there is; or
+     * that the device takes the next one's BASE_NET_CUT no more (it is
+     * another after a migration), and then dev_get tells. */
     unsigned (*net_send)(unsigned index, const struct base_net_frame *frames,
                          unsigned count);
-    /* Receives into frames[].data; returns how many frames were filled. */
+    /* Receives into frames[].data; returns how many entries were filled, and
+     * leaves the others as they are. A frame for which too few are left waits
+     * for the next call, and is lost where all of a call's are too few. */
     unsigned (*net_recv)(unsigned index, struct base_net_frame *frames,
                          unsigned count);
     /* Starts a request; BASE_AGAIN: the queue is full, reap first. */

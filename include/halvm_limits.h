@@ -53,7 +53,9 @@
 #define LIMIT_SOCKETS    16384
 #define LIMIT_BACKLOG    4096
 #define LIMIT_FRAME_SIZE 1526 /* bytes: 1500, Ethernet, VLAN, a margin */
-#define LIMIT_NET_SHARE  4    /* the network may hold memory / this */
+#define LIMIT_FRAME_LARGE                                                      \
+    65535                 /* bytes: of one that the device joined or cuts */
+#define LIMIT_NET_SHARE 4 /* the network may hold memory / this */
 
 /* -- Xen (drivers/xen) -- */
 #define LIMIT_XEN_EVENTS      64   /* event channels with a handler */

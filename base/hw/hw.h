@@ -115,7 +115,10 @@ static inline bool hw_blk_request_is_good(const struct base_device *about,
 {
     if (r->op == BASE_BLOCK_FLUSH)
         return true;
-    if (r->op == BASE_BLOCK_WRITE && about->read_only)
+    if (r->op != BASE_BLOCK_READ && about->read_only)
+        return false;
+    if ((r->op == BASE_BLOCK_DISCARD && !about->discards) ||
+        (r->op == BASE_BLOCK_ZERO && !about->zeroes))
         return false;
     return r->count > 0 && r->sector <= about->sector_count &&
            about->sector_count - r->sector >= r->count;

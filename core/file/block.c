@@ -8,6 +8,10 @@
  * one. Nothing is cached: what write has returned from is on the device, and
  * fsync flushes the device's own cache.
  *
+ * BLKDISCARD, BLKZEROOUT and fallocate as in Linux's block/ioctl.c and
+ * block/fops.c: a hole reads as zeros, which a device has to promise; zeros
+ * that may cost space are written where it does not.
+ *
  * Monitor held. Blocks while the device works; not for a signal, since the
  * device still has the pages.
  */
@@ -24,6 +28,13 @@
     254              /* Linux gives virtio-blk a dynamic one, mostly this      \
                       */
 #define PAGES_MAX 16 /* of one request */
+/* Sectors of a request without data; more are done in several. */
+#define RANGE_MAX (1u << 31)
+
+/* fallocate's modes (linux/falloc.h). */
+#define MODE_KEEP_SIZE  1
+#define MODE_PUNCH_HOLE 2
+#define MODE_ZERO_RANGE 16
 
 #ifndef BLKSSZGET
 #define BLKSSZGET _IO(0x12, 104)
@@ -31,7 +42,11 @@
 #ifndef BLKGETSIZE64
 #define BLKGETSIZE64 _IOR(0x12, 114, size_t)
 #endif
-#define BLKPBSZGET_ _IO(0x12, 123)
+#define BLKPBSZGET_       _IO(0x12, 123)
+#define BLKDISCARD_       _IO(0x12, 119)
+#define BLKDISCARDZEROES_ _IO(0x12, 124)
+#define BLKSECDISCARD_    _IO(0x12, 125)
+#define BLKZEROOUT_       _IO(0x12, 127)
 
 struct disk {
     bool known;   /* dev_get said so */
@@ -257,12 +272,127 @@ static int block_sync(struct file *file)
     return transfer(index, BASE_BLOCK_FLUSH, 0, 0, NULL);
 }
 
+/* -- without data: discards and zeros -- */
+
+/* What a device has taken back of its promises: see base.h. */
+static int after_failure(unsigned index, enum base_block_op op)
+{
+    struct disk *disk = &disks[index];
+
+    core_base->dev_get(BASE_DEVICE_BLOCK, index, &disk->device);
+    if (op == BASE_BLOCK_DISCARD ? !disk->device.discards
+                                 : !disk->device.zeroes)
+        return -EOPNOTSUPP;
+    return -EIO;
+}
+
+/* Lets the device discard or zero whole sectors of the disk. */
+static int range_give(unsigned index, enum base_block_op op, uint64_t sector,
+                      uint64_t count)
+{
+    struct disk *disk = &disks[index];
+    int error = 0;
+
+    if (op == BASE_BLOCK_DISCARD ? !disk->device.discards
+                                 : !disk->device.zeroes)
+        return -EOPNOTSUPP;
+    disk_lock(disk);
+    while (count > 0 && error == 0) {
+        uint32_t part = count < RANGE_MAX ? (uint32_t)count : RANGE_MAX;
+
+        error = transfer(index, op, sector, part, NULL);
+        sector += part;
+        count -= part;
+    }
+    if (error != 0)
+        error = after_failure(index, op);
+    disk_unlock(disk);
+    return error;
+}
+
+static int zeros_write(unsigned index, uint64_t sector, uint64_t count)
+{
+    struct disk *disk = &disks[index];
+    char *pages = mem_pages_get(MEM_CORE, PAGES_MAX);
+    int error = 0;
+
+    if (!pages)
+        return -ENOMEM;
+    disk_lock(disk);
+    while (count > 0 && error == 0) {
+        uint32_t part = PAGES_MAX * LIMIT_PAGE_SIZE / SECTOR;
+
+        if (part > count)
+            part = (uint32_t)count;
+        error = transfer(index, BASE_BLOCK_WRITE, sector, part, pages);
+        sector += part;
+        count -= part;
+    }
+    disk_unlock(disk);
+    mem_pages_put(MEM_CORE, pages, PAGES_MAX);
+    return error;
+}
+
+/* The two numbers of BLKDISCARD and BLKZEROOUT: start and size in bytes. */
+static long block_range(struct file *file, unsigned long request,
+                        const void *user)
+{
+    unsigned index = index_of(file);
+    uint64_t range[2], end;
+
+    if (!file_writable(file))
+        return -EBADF;
+    if (request == BLKDISCARD_ && !disks[index].device.discards)
+        return -EOPNOTSUPP;
+    if (core_copy_in(range, user, sizeof(range)) != 0)
+        return -EFAULT;
+    if (range[0] % SECTOR || range[1] % SECTOR || range[1] == 0 ||
+        __builtin_add_overflow(range[0], range[1], &end) ||
+        end > size_of(&disks[index]))
+        return -EINVAL;
+    if (request == BLKDISCARD_)
+        return range_give(index, BASE_BLOCK_DISCARD, range[0] / SECTOR,
+                          range[1] / SECTOR);
+    return zeros_write(index, range[0] / SECTOR, range[1] / SECTOR);
+}
+
+static int block_fallocate(struct file *file, int mode, off_t offset,
+                           off_t size)
+{
+    unsigned index = index_of(file);
+    off_t end = (off_t)size_of(&disks[index]);
+    uint64_t sector = (uint64_t)offset / SECTOR, count;
+
+    if (mode & ~(MODE_KEEP_SIZE | MODE_PUNCH_HOLE | MODE_ZERO_RANGE))
+        return -EOPNOTSUPP;
+    if (offset >= end)
+        return -EINVAL;
+    if (size > end - offset) {
+        if (!(mode & MODE_KEEP_SIZE))
+            return -EINVAL;
+        size = end - offset;
+    }
+    if ((offset | size) % SECTOR)
+        return -EINVAL;
+    count = (uint64_t)size / SECTOR;
+    switch (mode) {
+    case MODE_ZERO_RANGE:
+    case MODE_ZERO_RANGE | MODE_KEEP_SIZE:
+        return zeros_write(index, sector, count);
+    case MODE_PUNCH_HOLE | MODE_KEEP_SIZE:
+        return range_give(index, BASE_BLOCK_ZERO, sector, count);
+    default:
+        return -EOPNOTSUPP;
+    }
+}
+
 static long block_ioctl(struct file *file, unsigned long request, long argument)
 {
     const struct disk *disk = &disks[index_of(file)];
     uint64_t size = size_of(disk);
     unsigned long sectors = disk->device.sector_count;
     int sector = (int)SECTOR, read_only = disk->device.read_only;
+    unsigned none = 0;
     void *user = (void *)argument;
 
     switch (request) {
@@ -277,6 +407,13 @@ static long block_ioctl(struct file *file, unsigned long request, long argument)
         return core_copy_out(user, &read_only, sizeof(read_only));
     case BLKFLSBUF:
         return block_sync(file);
+    case BLKDISCARD_:
+    case BLKZEROOUT_:
+        return block_range(file, request, user);
+    case BLKDISCARDZEROES_: /* says no everywhere, since Linux 4.12 */
+        return core_copy_out(user, &none, sizeof(none));
+    case BLKSECDISCARD_:
+        return file_writable(file) ? -EOPNOTSUPP : -EBADF;
     default:
         return -ENOTTY;
     }
@@ -288,6 +425,7 @@ static const struct file_ops block_ops = {
     .writev = block_writev,
     .lseek = block_lseek,
     .sync = block_sync,
+    .fallocate = block_fallocate,
     .ioctl = block_ioctl,
     .stat = node_file_stat,
 };

@@ -8,16 +8,19 @@
  * until BASE_READY_NET; past TX_QUEUE_MAX lwIP gets ERR_MEM, which TCP takes
  * as "later" and a datagram as ENOBUFS.
  *
- * Checksums. TCP's are left to the device where it can complete them; UDP's
+ * Checksums. TCP's are left to the device where it can complete them, and
+ * segments that leave together are joined where it cuts (segments.c); UDP's
  * are always ours, since a fragmented datagram cannot be completed by it. A
  * received frame that the device has checked is not checked again.
+ *
+ * A received frame of joined segments (base.h) is a chain of the same buffers
+ * that frames are received into, which the network's account has already.
  */
-#include "core/net/net.h"
+#include "core/net/segments.h"
 #include "core/time/time.h"
 
 #include "lwip/etharp.h"
 #include "lwip/ethip6.h"
-#include "lwip/inet_chksum.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/ip6.h"
@@ -25,7 +28,12 @@
 #include "netif/ethernet.h"
 
 #define TX_QUEUE_MAX 256 /* frames, a power of two */
-#define BATCH        16
+#define RX_BUFFERS   16
+#define TX_BATCH     48 /* LIMIT_FRAME_LARGE in segments, and some more */
+/* Buffers to receive into: a batch, or what the largest frame takes. */
+#define RX_LARGE_BUFFERS                                                       \
+    ((LIMIT_FRAME_LARGE + LIMIT_FRAME_SIZE - 1) / LIMIT_FRAME_SIZE)
+_Static_assert(RX_LARGE_BUFFERS >= RX_BUFFERS, "");
 /* Frames taken in one go before the program runs again. */
 #define RX_BUDGET 512
 /* Without memory to receive into, the device says nothing more: asked again
@@ -36,10 +44,14 @@ struct interface {
     struct netif netif;
     unsigned index; /* of the base */
     uint32_t features;
+    uint32_t cut_size_max;         /* as in struct base_device */
     struct pbuf *tx[TX_QUEUE_MAX]; /* ring */
     unsigned tx_first, tx_count;
-    bool tx_blocked;        /* the device had no room */
-    struct pbuf *rx[BATCH]; /* buffers ready to receive into */
+    bool tx_blocked; /* the device had no room */
+    /* Ready to receive into, from rx_first up to rx_end. */
+    struct pbuf *rx[RX_LARGE_BUFFERS];
+    struct base_net_frame frames[RX_LARGE_BUFFERS];
+    unsigned rx_first, rx_end;
     /* It is the program's own (packet.c): who hears of its news. */
     void (*taken)(void *context);
     void *taken_context;
@@ -56,65 +68,47 @@ static struct time_timer rx_timer = {.fire = rx_again};
 
 #define ETHERNET_SIZE 14
 
-/* Asks the device for the TCP checksum of a frame that lwIP left at zero:
- * the field takes the sum of the pseudo header. */
-static void checksum_ask(struct base_net_frame *frame)
+/* Nothing was taken: is it that the device cuts segments no more? */
+static bool tx_cuts_less(struct interface *interface,
+                         const struct base_net_frame *frame)
 {
-    uint8_t *data = frame->data;
-    uint8_t *ip = data + ETHERNET_SIZE;
-    uint32_t sum = IP_PROTO_TCP, header_size, address_size, size;
-    const uint8_t *addresses;
+    const uint32_t cuts = BASE_NET_TX_TCP4 | BASE_NET_TX_TCP6;
+    uint32_t before = interface->features;
+    struct base_device device;
 
-    if (data[12] == 0x08 && data[13] == 0x00 && ip[9] == IP_PROTO_TCP) {
-        header_size = (ip[0] & 15u) * 4;
-        addresses = ip + 12;
-        address_size = 8;
-        size = (uint32_t)(ip[2] << 8 | ip[3]) - header_size;
-    } else if (data[12] == 0x86 && data[13] == 0xdd && ip[6] == IP_PROTO_TCP) {
-        header_size = 40;
-        addresses = ip + 8;
-        address_size = 32;
-        size = (uint32_t)(ip[4] << 8 | ip[5]);
-    } else {
-        return;
-    }
-    sum += size;
-    for (uint32_t i = 0; i < address_size; i += 2)
-        sum += (uint32_t)(addresses[i] << 8 | addresses[i + 1]);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    ip[header_size + 16] = (uint8_t)(sum >> 8);
-    ip[header_size + 17] = (uint8_t)sum;
-    frame->flags = BASE_NET_CHECKSUM_NEEDED;
-    frame->checksum_start = (uint16_t)(ETHERNET_SIZE + header_size);
-    frame->checksum_offset = 16;
+    if (!(frame->flags & BASE_NET_CUT) ||
+        core_base->dev_get(BASE_DEVICE_NET, interface->index, &device) !=
+            BASE_OK)
+        return false;
+    interface->features &= device.features | ~cuts;
+    return interface->features != before;
 }
 
 static void tx_flush(struct interface *interface)
 {
-    struct base_net_frame frames[BATCH];
+    struct base_net_frame frames[TX_BATCH];
 
     while (interface->tx_count > 0) {
         unsigned count = interface->tx_count, sent;
 
-        if (count > BATCH)
-            count = BATCH;
+        if (count > TX_BATCH)
+            count = TX_BATCH;
         for (unsigned i = 0; i < count; i++) {
             struct pbuf *p =
                 interface->tx[(interface->tx_first + i) % TX_QUEUE_MAX];
 
             frames[i] =
                 (struct base_net_frame){.data = p->payload, .size = p->len};
-            if (interface->features & BASE_NET_TX_CHECKSUM)
-                checksum_ask(&frames[i]);
         }
+        net_segments_prepare(frames, count, interface->features,
+                             interface->cut_size_max);
         sent = core_base->net_send(interface->index, frames, count);
         ASSERT(sent <= count);
         for (unsigned i = 0; i < sent; i++)
             pbuf_free(interface->tx[(interface->tx_first + i) % TX_QUEUE_MAX]);
         interface->tx_first = (interface->tx_first + sent) % TX_QUEUE_MAX;
         interface->tx_count -= sent;
-        if (sent < count) {
+        if (sent < count && !tx_cuts_less(interface, &frames[sent])) {
             interface->tx_blocked = true;
             return;
         }
@@ -268,50 +262,67 @@ static void input(struct netif *netif, struct pbuf *p, bool checked)
     netif->chksum_flags = flags;
 }
 
-static unsigned rx_refill(struct interface *interface,
-                          struct base_net_frame *frames)
+/* Buffers are taken from the first on, and new ones come before those that are
+ * left: so what was made ready for a device stays so. */
+static void rx_refill(struct interface *interface)
 {
-    unsigned count = 0;
+    while (interface->rx_first > 0) {
+        struct pbuf *p = pbuf_alloc(PBUF_RAW, LIMIT_FRAME_SIZE, PBUF_RAM);
 
-    while (count < BATCH) {
-        struct pbuf *p = interface->rx[count];
-
-        if (!p) {
-            p = pbuf_alloc(PBUF_RAW, LIMIT_FRAME_SIZE, PBUF_RAM);
-            if (!p)
-                break;
-            interface->rx[count] = p;
-        }
-        frames[count++] = (struct base_net_frame){.data = p->payload,
-                                                  .size = LIMIT_FRAME_SIZE};
+        if (!p)
+            break;
+        interface->rx[--interface->rx_first] = p;
+        interface->frames[interface->rx_first] = (struct base_net_frame){
+            .data = p->payload, .size = LIMIT_FRAME_SIZE};
     }
-    return count;
 }
 
-/* Takes at most a batch; returns how many frames there were. */
+/* Makes a pbuf chain of the buffers of one frame, which begins at *i; sets *i
+ * behind its last. */
+static struct pbuf *rx_chain(struct interface *interface, unsigned *i,
+                             unsigned end)
+{
+    struct pbuf *head = interface->rx[*i];
+    uint32_t total = 0;
+    bool more;
+
+    for (struct pbuf *p = head;; p = p->next) {
+        p->len = (u16_t)interface->frames[*i].size;
+        total += p->len;
+        more = interface->frames[(*i)++].flags & BASE_NET_MORE;
+        if (!more)
+            break;
+        ASSERT(*i < end);
+        p->next = interface->rx[*i];
+    }
+    ASSERT(total <= LIMIT_FRAME_LARGE);
+    for (struct pbuf *p = head; p; p = p->next) {
+        p->tot_len = (u16_t)total;
+        total -= p->len;
+    }
+    return head;
+}
+
+/* Takes at most a batch; returns how many buffers it filled. */
 static unsigned rx_batch(struct interface *interface)
 {
-    struct base_net_frame frames[BATCH];
-    unsigned room = rx_refill(interface, frames);
-    unsigned count;
+    unsigned count, end, i;
 
-    if (room == 0) {
+    rx_refill(interface);
+    i = interface->rx_first;
+    if (i == interface->rx_end) {
         rx_starved = true;
         return 0;
     }
-    count = core_base->net_recv(interface->index, frames, room);
-    ASSERT(count <= room);
-    for (unsigned i = 0; i < count; i++) {
-        struct pbuf *p = interface->rx[i];
+    count = core_base->net_recv(interface->index, interface->frames + i,
+                                interface->rx_end - i);
+    ASSERT(count <= interface->rx_end - i);
+    end = i + count;
+    interface->rx_first = end;
+    while (i < end) {
+        bool good = interface->frames[i].flags & BASE_NET_CHECKSUM_GOOD;
 
-        interface->rx[i] = NULL;
-        p->len = p->tot_len = (u16_t)frames[i].size;
-        input(&interface->netif, p, frames[i].flags & BASE_NET_CHECKSUM_GOOD);
-    }
-    /* Buffers not used move to the front, where rx_refill looks. */
-    for (unsigned i = count; count > 0 && i < BATCH; i++) {
-        interface->rx[i - count] = interface->rx[i];
-        interface->rx[i] = NULL;
+        input(&interface->netif, rx_chain(interface, &i, end), good);
     }
     return count;
 }
@@ -454,6 +465,9 @@ static err_t interface_init(struct netif *netif)
         BASE_OK)
         return ERR_IF;
     interface->features = device.features;
+    interface->cut_size_max = device.cut_size_max;
+    interface->rx_first = interface->rx_end =
+        device.features & BASE_NET_RX_LARGE ? RX_LARGE_BUFFERS : RX_BUFFERS;
     netif->name[0] = 'e';
     netif->name[1] = 't';
     netif->hwaddr_len = 6;

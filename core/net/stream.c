@@ -163,6 +163,7 @@ static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p,
                          err_t error)
 {
     struct stream *stream = arg;
+    bool joined; /* more than a segment of the peer's at once */
 
     if (!p) {
         stream->fin_received = true;
@@ -178,6 +179,7 @@ static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p,
      * what comes after it is dropped and sent again by the peer. */
     if (stream->first && net_memory_tight())
         return ERR_MEM;
+    joined = p->tot_len > pcb->mss;
     stream->bytes += p->tot_len;
     stream->uncredited += p->tot_len;
     if (stream->first)
@@ -187,7 +189,9 @@ static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p,
     while (p->next)
         p = p->next;
     stream->last = p;
-    if (stream->quick_ack)
+    /* Every second segment has to be acknowledged at once (RFC 1122,
+     * 4.2.3.2), and lwIP counts what the device has joined as one. */
+    if (stream->quick_ack || joined)
         tcp_ack_now(pcb);
     if (stream->bytes >= stream->socket.receive_low ||
         stream->state == STREAM_QUEUED)

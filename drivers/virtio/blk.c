@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Block devices (virtio 1.0, section 5.2): the operations of base.h over one
+ * Block devices (virtio 1.1, section 5.2): the operations of base.h over one
  * queue. Called by base/hw/blk.c, monitor held.
  *
  * A request of base.h has any size and its memory is contiguous in addresses
  * only, so it is done in pieces of as many segments as a chain may have, one
  * piece in flight at a time. A request keeps its place (struct job) until
  * blk_reap() hands it out, and always ends: when the device breaks, with
- * BASE_IO.
+ * BASE_IO. Discards and zeroing have a range in place of data, whose size the
+ * device bounds.
  */
 
 #include <string.h>
@@ -19,15 +20,24 @@
 #define F_SEG_MAX  (1ull << 2) /* segments of a request */
 #define F_RO       (1ull << 5)
 #define F_FLUSH    (1ull << 9)
+#define F_DISCARD  (1ull << 13)
+#define F_ZEROES   (1ull << 14)
 
-#define CONFIG_CAPACITY 0
-#define CONFIG_SIZE_MAX 8
-#define CONFIG_SEG_MAX  12
+#define CONFIG_CAPACITY          0
+#define CONFIG_SIZE_MAX          8
+#define CONFIG_SEG_MAX           12
+#define CONFIG_DISCARD_MAX       36 /* sectors of a range */
+#define CONFIG_DISCARD_ALIGNMENT 44 /* sectors */
+#define CONFIG_ZEROES_MAX        48 /* sectors of a range */
 
-#define TYPE_READ  0
-#define TYPE_WRITE 1
-#define TYPE_FLUSH 4
-#define STATUS_OK  0
+#define TYPE_READ          0
+#define TYPE_WRITE         1
+#define TYPE_FLUSH         4
+#define TYPE_DISCARD       11
+#define TYPE_ZEROES        13
+#define STATUS_OK          0
+#define STATUS_UNSUPPORTED 2
+#define RANGE_UNMAP        1u /* zeroes: the space may be given back */
 
 #define SECTOR_SIZE    512u
 #define JOBS           64
@@ -41,11 +51,17 @@ struct shared {
     uint32_t type;
     uint32_t reserved;
     uint64_t sector;
+    struct {
+        uint64_t sector;
+        uint32_t count;
+        uint32_t flags;
+    } range; /* discard, zeroes */
     uint8_t status;
     uint8_t fill[15];
 };
-#define HEADER_SIZE offsetof(struct shared, status)
-_Static_assert(HEADER_SIZE == 16, "section 5.2.6");
+#define HEADER_SIZE offsetof(struct shared, range)
+#define RANGE_SIZE  sizeof(((struct shared *)0)->range)
+_Static_assert(HEADER_SIZE == 16 && RANGE_SIZE == 16, "section 5.2.6");
 _Static_assert(JOBS * sizeof(struct shared) <= LIMIT_PAGE_SIZE, "one page");
 
 enum job_state {
@@ -84,6 +100,8 @@ static struct disk {
     uint64_t shared_physical;
     uint32_t segments_max;
     uint32_t segment_size_max;
+    uint32_t discard_max, zeroes_max; /* sectors of a piece */
+    uint32_t discard_alignment;       /* sectors; pieces better end there */
 } disks[LIMIT_BLOCK_DEVICES];
 
 static void describe(struct disk *disk)
@@ -100,6 +118,14 @@ static void describe(struct disk *disk)
         if (most < disk->segments_max)
             disk->segments_max = most;
     }
+    disk->discard_max = (uint32_t)virtio_config(device, CONFIG_DISCARD_MAX, 4);
+    disk->discard_alignment =
+        (uint32_t)virtio_config(device, CONFIG_DISCARD_ALIGNMENT, 4);
+    disk->zeroes_max = (uint32_t)virtio_config(device, CONFIG_ZEROES_MAX, 4);
+    disk->about.discards = (device->features & F_DISCARD) &&
+                           disk->discard_max > 0 && !disk->about.read_only;
+    disk->about.zeroes = (device->features & F_ZEROES) &&
+                         disk->zeroes_max > 0 && !disk->about.read_only;
     disk->segment_size_max = 1u << 30;
     if (device->features & F_SIZE_MAX) {
         uint32_t most = (uint32_t)virtio_config(device, CONFIG_SIZE_MAX, 4);
@@ -116,8 +142,8 @@ static enum base_status disk_init(struct disk *disk, unsigned index)
         virtio_open(VIRTIO_BLOCK, index, BASE_READY_BLOCK, "disk", device);
 
     if (status == BASE_OK)
-        status =
-            virtio_negotiate(device, F_SIZE_MAX | F_SEG_MAX | F_RO | F_FLUSH);
+        status = virtio_negotiate(device, F_SIZE_MAX | F_SEG_MAX | F_RO |
+                                              F_FLUSH | F_DISCARD | F_ZEROES);
     if (status != BASE_OK)
         return status;
     describe(disk);
@@ -219,20 +245,68 @@ static uint32_t segments_make(const struct disk *disk, const struct job *job,
     return total - total % SECTOR_SIZE;
 }
 
+static bool is_data(const struct job *job)
+{
+    return job->op == BASE_BLOCK_READ || job->op == BASE_BLOCK_WRITE;
+}
+
+/* How many sectors the next piece of a discard or of zeroing has. */
+static uint32_t range_next(const struct disk *disk, const struct job *job)
+{
+    bool discard = job->op == BASE_BLOCK_DISCARD;
+    uint32_t most = discard ? disk->discard_max : disk->zeroes_max;
+
+    if (job->count <= most)
+        return job->count;
+    if (discard && disk->discard_alignment > 1) {
+        uint32_t past =
+            (uint32_t)((job->sector + most) % disk->discard_alignment);
+
+        if (past < most)
+            most -= past;
+    }
+    return most;
+}
+
+/* Puts what goes between header and status into chain[1], and on. Returns the
+ * count of sectors of the piece; 0 with *segments 0: there is no room. */
+static uint32_t piece_make(struct disk *disk, unsigned number,
+                           struct virtio_buffer *chain, uint32_t most,
+                           uint32_t *segments)
+{
+    struct job *job = &disk->book->jobs[number];
+    struct shared *shared = &disk->shared[number];
+    uint64_t physical = disk->shared_physical + number * sizeof(*shared);
+
+    *segments = 0;
+    if (is_data(job))
+        return segments_make(disk, job, chain + 1, most, segments) /
+               SECTOR_SIZE;
+    if (most == 0)
+        return 0;
+    shared->range.sector = job->sector;
+    shared->range.count = range_next(disk, job);
+    shared->range.flags = job->op == BASE_BLOCK_ZERO ? RANGE_UNMAP : 0;
+    chain[1] = (struct virtio_buffer){physical + offsetof(struct shared, range),
+                                      RANGE_SIZE};
+    *segments = 1;
+    return range_next(disk, job);
+}
+
 /* Gives the device the next piece of a job; false: no room, or broken. */
 static bool job_push(struct disk *disk, unsigned number)
 {
     static const uint32_t types[] = {
-        [BASE_BLOCK_READ] = TYPE_READ,
-        [BASE_BLOCK_WRITE] = TYPE_WRITE,
-        [BASE_BLOCK_FLUSH] = TYPE_FLUSH,
+        [BASE_BLOCK_READ] = TYPE_READ,   [BASE_BLOCK_WRITE] = TYPE_WRITE,
+        [BASE_BLOCK_FLUSH] = TYPE_FLUSH, [BASE_BLOCK_DISCARD] = TYPE_DISCARD,
+        [BASE_BLOCK_ZERO] = TYPE_ZEROES,
     };
     struct virtio_buffer chain[SEGMENTS_MAX + SEGMENTS_EXTRA];
     struct virtio_ring *ring = &disk->queue.ring;
     struct job *job = &disk->book->jobs[number];
     struct shared *shared = &disk->shared[number];
     uint64_t physical = disk->shared_physical + number * sizeof(*shared);
-    uint32_t most = disk->segments_max, segments = 0, size = 0;
+    uint32_t most = disk->segments_max, segments = 0, count = 0;
     int id;
 
     if (ring->free_count < SEGMENTS_EXTRA)
@@ -240,21 +314,24 @@ static bool job_push(struct disk *disk, unsigned number)
     if (most > ring->free_count - SEGMENTS_EXTRA)
         most = ring->free_count - SEGMENTS_EXTRA;
     if (job->op != BASE_BLOCK_FLUSH) {
-        size = segments_make(disk, job, chain + 1, most, &segments);
-        if (size == 0)
+        count = piece_make(disk, number, chain, most, &segments);
+        if (count == 0)
             return false;
     }
-    *shared = (struct shared){
-        .type = types[job->op], .sector = job->sector, .status = 0xff};
+    shared->type = types[job->op];
+    shared->reserved = 0;
+    shared->sector = is_data(job) ? job->sector : 0;
+    shared->status = 0xff;
     chain[0] = (struct virtio_buffer){physical, HEADER_SIZE};
-    chain[1 + segments] = (struct virtio_buffer){physical + HEADER_SIZE, 1};
+    chain[1 + segments] =
+        (struct virtio_buffer){physical + offsetof(struct shared, status), 1};
     id = job->op == BASE_BLOCK_READ
              ? virtio_ring_add(ring, chain, 1, segments + 1)
              : virtio_ring_add(ring, chain, 1 + segments, 1);
     if (id < 0)
         return false;
     disk->book->job_of_id[id] = (uint8_t)number;
-    job->piece = size / SECTOR_SIZE;
+    job->piece = count;
     job->state = JOB_FLIGHT;
     return true;
 }
@@ -301,18 +378,23 @@ static void job_step(struct disk *disk, unsigned number, uint32_t written)
 {
     struct job *job = &disk->book->jobs[number];
     uint32_t expected = 1; /* the status */
+    uint8_t status = *(volatile uint8_t *)&disk->shared[number].status;
 
     if (job->op == BASE_BLOCK_READ)
         expected += job->piece * SECTOR_SIZE;
     job->state = JOB_DONE;
-    if (*(volatile uint8_t *)&disk->shared[number].status != STATUS_OK ||
-        written < expected) {
+    if (status == STATUS_UNSUPPORTED && job->op == BASE_BLOCK_DISCARD)
+        disk->about.discards = false;
+    if (status == STATUS_UNSUPPORTED && job->op == BASE_BLOCK_ZERO)
+        disk->about.zeroes = false;
+    if (status != STATUS_OK || written < expected) {
         job->status = BASE_IO;
         return;
     }
     job->count -= job->piece;
     job->sector += job->piece;
-    job->data += (uint64_t)job->piece * SECTOR_SIZE;
+    if (job->data != NULL)
+        job->data += (uint64_t)job->piece * SECTOR_SIZE;
     if (job->count > 0)
         job->state = JOB_WAITING;
 }

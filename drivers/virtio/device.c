@@ -145,6 +145,11 @@ uint64_t virtio_config(struct virtio_device *device, uint32_t offset,
     return value;
 }
 
+uint32_t virtio_queue_size(struct virtio_device *device, uint16_t index)
+{
+    return device->transport->queue_select(device, index);
+}
+
 enum base_status virtio_queue_init(struct virtio_device *device,
                                    struct virtio_queue *queue, uint16_t index,
                                    uint16_t size_max)

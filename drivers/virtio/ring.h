@@ -94,6 +94,14 @@ static inline uint16_t virtio_ring_next_id(const struct virtio_ring *ring)
     return ring->free_head;
 }
 
+/* The descriptor that a chain has after descriptor id, if it begins at the next
+ * id and has so many. */
+static inline uint16_t virtio_ring_id_after(const struct virtio_ring *ring,
+                                            uint16_t id)
+{
+    return ring->slots[id].next;
+}
+
 /* Shows all that was added to the device; true: it wants to be notified. */
 bool virtio_ring_publish(struct virtio_ring *ring);
 

@@ -94,6 +94,8 @@ enum base_status virtio_negotiate(struct virtio_device *device,
 /* A field of the device's configuration: 1, 2, 4 or 8 bytes; 0 past its end. */
 uint64_t virtio_config(struct virtio_device *device, uint32_t offset,
                        unsigned bytes);
+/* The largest size that queue index may have; 0 if there is none. */
+uint32_t virtio_queue_size(struct virtio_device *device, uint16_t index);
 /* Makes queue index, with at most size_max descriptors (a power of two). */
 enum base_status virtio_queue_init(struct virtio_device *device,
                                    struct virtio_queue *queue, uint16_t index,

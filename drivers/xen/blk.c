@@ -13,7 +13,9 @@
  * as the backend takes and pages are free, one piece in flight at a time. A
  * request keeps its place (struct job), whose number is the id on the ring,
  * until blk_reap() hands it out, and always ends: when the disk is lost, with
- * BASE_IO.
+ * BASE_IO. A discard has no data, and is one piece whatever its size: the
+ * backend splits it as its device wants (blkif.h's discard-granularity and
+ * discard-alignment are about what of it has an effect).
  */
 #include "drivers/xen/ring.h"
 #include <xen/io/blkif.h>
@@ -213,6 +215,9 @@ static bool disk_connected(struct xen_bus_device *device)
     }
     disk->about.sector_count = sectors;
     disk->about.read_only = (info & VDISK_READONLY) != 0;
+    disk->about.discards =
+        !disk->about.read_only &&
+        xen_bus_backend_number(device, "feature-discard", 0) == 1;
     disk->about.flushes = true;
     /* An empty barrier waits for what is before it, and flushes. */
     if (xen_bus_backend_number(device, "feature-flush-cache", 0) == 1)
@@ -355,6 +360,22 @@ static void request_plain(struct disk *disk, unsigned number, uint8_t op,
             (uint8_t)piece_make(disk, job, pages, request->seg);
 }
 
+static void request_discard(struct disk *disk, unsigned number)
+{
+    struct job *job = &disk->jobs[number];
+    struct blkif_request_discard *request =
+        (void *)RING_GET_REQUEST(&disk->ring, disk->ring.req_prod_pvt);
+
+    *request = (struct blkif_request_discard){
+        .operation = BLKIF_OP_DISCARD,
+        .handle = disk->handle,
+        .id = number,
+        .sector_number = job->sector,
+        .nr_sectors = job->count,
+    };
+    job->piece = job->count;
+}
+
 static void request_indirect(struct disk *disk, unsigned number, uint8_t op,
                              uint32_t pages)
 {
@@ -376,8 +397,8 @@ static void request_indirect(struct disk *disk, unsigned number, uint8_t op,
         (uint16_t)piece_make(disk, job, pages, (void *)disk->pool[page].page);
 }
 
-/* Gives the backend the next piece of a job; false: no room. */
-static bool job_push(struct disk *disk, unsigned number)
+/* A read, a write or a flush; false: no pages for it. */
+static bool request_data(struct disk *disk, unsigned number)
 {
     struct job *job = &disk->jobs[number];
     uint8_t op = job->op == BASE_BLOCK_READ    ? BLKIF_OP_READ
@@ -385,10 +406,6 @@ static bool job_push(struct disk *disk, unsigned number)
                                                : disk->flush_op;
     uint32_t pages = (job->count + SECTORS_PER_PAGE - 1) / SECTORS_PER_PAGE;
 
-    if (disk->bus.link != XEN_LINK_UP || RING_FULL(&disk->ring))
-        return false;
-    job->first = job->indirect = POOL_NONE;
-    job->piece = 0;
     if (pages > disk->segments_max)
         pages = disk->segments_max;
     /* An indirect piece takes a page for its segments. */
@@ -403,6 +420,22 @@ static bool job_push(struct disk *disk, unsigned number)
         request_indirect(disk, number, op, pages);
     else
         request_plain(disk, number, op, pages);
+    return true;
+}
+
+/* Gives the backend the next piece of a job; false: no room. */
+static bool job_push(struct disk *disk, unsigned number)
+{
+    struct job *job = &disk->jobs[number];
+
+    if (disk->bus.link != XEN_LINK_UP || RING_FULL(&disk->ring))
+        return false;
+    job->first = job->indirect = POOL_NONE;
+    job->piece = 0;
+    if (job->op == BASE_BLOCK_DISCARD)
+        request_discard(disk, number);
+    else if (!request_data(disk, number))
+        return false;
     disk->ring.req_prod_pvt++;
     job->state = JOB_FLIGHT;
     return true;
@@ -478,13 +511,16 @@ static void job_step(struct disk *disk, struct job *job, int16_t status)
         disk->about.flushes = false;
         return;
     }
+    if (status == BLKIF_RSP_EOPNOTSUPP && job->op == BASE_BLOCK_DISCARD)
+        disk->about.discards = false;
     if (status != BLKIF_RSP_OKAY) {
         job->status = BASE_IO;
         return;
     }
     job->count -= job->piece;
     job->sector += job->piece;
-    job->data += (size_t)job->piece * SECTOR_SIZE;
+    if (job->data != NULL)
+        job->data += (size_t)job->piece * SECTOR_SIZE;
     if (job->count > 0)
         job->state = JOB_WAITING;
 }

@@ -6,80 +6,29 @@
  *
  * Frames are copied in and out of pages of our own, which stay granted while
  * the device is connected: the backend sees nothing else of us, and nothing
- * that it does to a frame can be seen twice. A frame is one ring slot; what
- * would need more (large segments, chains of pages) is not advertised, and is
- * dropped whole if it comes all the same.
+ * that it does to a frame can be seen twice.
+ *
+ * A frame has a slot of a ring, or several: one of joined segments of TCP, or
+ * to be cut into some, has a slot of extra information behind its first one,
+ * too. Received ones are gathered from the slots and handed up when whole;
+ * what breaks a rule is dropped whole.
  *
  * Receive: the buffer of a slot is found by the slot, as netif.h demands of
- * backends, since slots with extra information carry no id. Transmit: the id
- * is the number of the buffer. Transmitted buffers are taken back when the
- * next frame is sent; an event for them is asked for only when somebody waits
- * for room.
+ * backends, since slots with extra information carry no id. Sending is in
+ * net_send.c.
  */
-#include "drivers/xen/ring.h"
-#include <xen/io/netif.h>
+#include "drivers/xen/net.h"
 
-#include "drivers/xen/bus.h"
-#include "drivers/xen/text.h"
-#include "halvm_limits.h"
-
-#define TX_SLOTS __CONST_RING_SIZE(netif_tx, LIMIT_PAGE_SIZE)
-#define RX_SLOTS __CONST_RING_SIZE(netif_rx, LIMIT_PAGE_SIZE)
-_Static_assert(TX_SLOTS == 256 && RX_SLOTS == 256, "Xen's ABI");
-
-#define TX_BUFFER_SIZE 2048u /* two in a page */
-#define TX_PAGES_MAX   (TX_SLOTS / 2)
-#define BUFFERS_MIN    16u /* each way */
-#define MEMORY_SHARE   64  /* rx pages: free memory / this at most */
-#define ETHERNET_SIZE  14u
-#define ANNOUNCE_SIZE  60u /* the least that Ethernet has */
-#define MTU_DEFAULT    1500u
-#define MTU_MIN        68u /* IPv4's */
-#define RX_ROUNDS      8u
-#define EVENT_NEVER    0x40000000u
-_Static_assert(LIMIT_FRAME_SIZE <= TX_BUFFER_SIZE, "a frame fits a buffer");
-
-/* Pages of a NIC's own: where its buffers are and whose they are. */
-struct tx_book {
-    uint8_t *pages[TX_PAGES_MAX];
-    grant_ref_t refs[TX_PAGES_MAX];
-    uint16_t free[TX_SLOTS]; /* a stack of buffers */
-    bool busy[TX_SLOTS];     /* by buffer: the backend has it */
-};
-struct rx_book {
-    uint8_t *pages[RX_SLOTS];
-    grant_ref_t refs[RX_SLOTS];
-    uint16_t free[RX_SLOTS];  /* a stack of pages */
-    uint16_t owner[RX_SLOTS]; /* by slot: the page posted there */
-};
-_Static_assert(sizeof(struct tx_book) <= LIMIT_PAGE_SIZE, "one page");
-_Static_assert(sizeof(struct rx_book) <= LIMIT_PAGE_SIZE, "one page");
-
-static struct nic {
-    bool tried;
-    enum base_status status;
-    struct xen_bus_device bus; /* pages[0] transmit, pages[1] receive */
-    struct base_device about;
-    netif_tx_front_ring_t tx;
-    netif_rx_front_ring_t rx;
-    struct tx_book *tx_book;
-    struct rx_book *rx_book;
-    unsigned tx_count, rx_count; /* buffers there are */
-    unsigned tx_free, rx_free;
-    bool sum_ipv4, sum_ipv6; /* the backend completes these checksums */
-    bool rx_extra;           /* the next slot is extra information */
-    bool rx_follow; /* the next slot belongs to a frame that is dropped */
-    bool moved;     /* the network is to be told that we are elsewhere */
-} nics[LIMIT_NICS];
-
-static struct nic *nic_of_bus(struct xen_bus_device *device)
+static struct xen_nic nics[LIMIT_NICS];
+static struct xen_nic *nic_of_bus(struct xen_bus_device *device)
 {
-    return (struct nic *)(void *)((char *)device - offsetof(struct nic, bus));
+    return (struct xen_nic *)(void *)((char *)device -
+                                      offsetof(struct xen_nic, bus));
 }
 
 /* -- connecting -- */
 
-static bool buffers_get(struct nic *nic)
+static bool buffers_get(struct xen_nic *nic)
 {
     struct base_memory memory;
     unsigned wanted = RX_SLOTS;
@@ -111,7 +60,7 @@ static bool buffers_get(struct nic *nic)
     return nic->rx_count >= BUFFERS_MIN && nic->tx_count >= BUFFERS_MIN;
 }
 
-static bool buffers_grant(struct nic *nic)
+static bool buffers_grant(struct xen_nic *nic)
 {
     for (unsigned i = 0; i < nic->rx_count; i++) {
         grant_ref_t *ref = &nic->rx_book->refs[i];
@@ -137,7 +86,7 @@ static bool buffers_grant(struct nic *nic)
     return true;
 }
 
-static void rx_push(struct nic *nic)
+static void rx_push(struct xen_nic *nic)
 {
     int notify;
 
@@ -147,9 +96,9 @@ static void rx_push(struct nic *nic)
 }
 
 /* Gives the backend all free pages. */
-static void rx_post(struct nic *nic)
+static void rx_post(struct xen_nic *nic)
 {
-    struct rx_book *book = nic->rx_book;
+    struct xen_nic_rx *book = nic->rx_book;
 
     while (nic->rx_free > 0 && !RING_FULL(&nic->rx)) {
         uint16_t slot = nic->rx.req_prod_pvt & (RX_SLOTS - 1);
@@ -164,9 +113,29 @@ static void rx_post(struct nic *nic)
     }
 }
 
+/* What of TCP the backend cuts, which may be another at each connection. */
+static void cuts_look(struct xen_nic *nic)
+{
+    bool any = nic->tx_count >= CUT_BUFFERS_MIN &&
+               xen_bus_backend_number(&nic->bus, "feature-sg", 0) == 1;
+
+    nic->cuts_ipv4 =
+        any && nic->sum_ipv4 &&
+        xen_bus_backend_number(&nic->bus, "feature-gso-tcpv4", 0) == 1;
+    nic->cuts_ipv6 =
+        any && nic->sum_ipv6 &&
+        xen_bus_backend_number(&nic->bus, "feature-gso-tcpv6", 0) == 1;
+    nic->about.cut_size_max = CUT_SLOTS_MAX * TX_BUFFER_SIZE;
+    nic->about.features &= ~(BASE_NET_TX_TCP4 | BASE_NET_TX_TCP6);
+    if (nic->cuts_ipv4)
+        nic->about.features |= BASE_NET_TX_TCP4;
+    if (nic->cuts_ipv6)
+        nic->about.features |= BASE_NET_TX_TCP6;
+}
+
 static bool nic_offer(struct xen_bus_device *device)
 {
-    struct nic *nic = nic_of_bus(device);
+    struct xen_nic *nic = nic_of_bus(device);
 
     if (xen_bus_backend_number(device, "feature-rx-copy", 0) != 1) {
         xen_bus_break(device, "copies no frames to us (feature-rx-copy)");
@@ -180,15 +149,25 @@ static bool nic_offer(struct xen_bus_device *device)
         xen_bus_backend_number(device, "feature-no-csum-offload", 0) == 0;
     nic->sum_ipv6 =
         xen_bus_backend_number(device, "feature-ipv6-csum-offload", 0) == 1;
+    cuts_look(nic);
     XEN_FRONT_RING_INIT(&nic->tx, (netif_tx_sring_t *)device->pages[0],
                         LIMIT_PAGE_SIZE);
     XEN_FRONT_RING_INIT(&nic->rx, (netif_rx_sring_t *)device->pages[1],
                         LIMIT_PAGE_SIZE);
     nic->tx.sring->rsp_event = EVENT_NEVER;
-    nic->rx_extra = nic->rx_follow = false;
+    nic->tx_extras = 0;
+    nic->tx_book->arrived =
+        (struct xen_nic_arrived){.count = 0}; /* its pages are free */
+    nic->rx_held = false;
     rx_post(nic);
     RING_PUSH_REQUESTS(&nic->rx);
     return true;
+}
+
+/* A frame waits in the backend until there are slots for it. */
+static bool joins_segments(const struct xen_nic *nic)
+{
+    return nic->rx_count >= JOIN_PAGES_MIN;
 }
 
 static long nic_publish(struct xen_bus_device *device, xen_store_transaction t)
@@ -197,53 +176,31 @@ static long nic_publish(struct xen_bus_device *device, xen_store_transaction t)
         const char *name, *value;
     } words[] = {
         {"request-rx-copy", "1"},
-        {"feature-rx-notify", "1"}, /* we mind req_event */
-        {"feature-sg", "0"},        /* a frame is one slot */
-        {"feature-gso-tcpv4", "0"},
-        {"feature-gso-tcpv6", "0"},
+        {"feature-rx-notify", "1"},       /* we mind req_event */
         {"feature-no-csum-offload", "0"}, /* blank sums are fine, IPv4 */
         {"feature-ipv6-csum-offload", "1"},
     };
+    /* What we take: frames in several slots, and joined segments. */
+    static const char *const joins[] = {"feature-sg", "feature-gso-tcpv4",
+                                        "feature-gso-tcpv6"};
+    const char *takes = joins_segments(nic_of_bus(device)) ? "1" : "0";
     long result = 0;
 
+    for (unsigned i = 0; result == 0 && i < sizeof(joins) / sizeof(joins[0]);
+         i++)
+        result = xen_bus_write(device, t, joins[i], takes);
     for (unsigned i = 0; result == 0 && i < sizeof(words) / sizeof(words[0]);
          i++)
         result = xen_bus_write(device, t, words[i].name, words[i].value);
     return result;
 }
 
-static bool tx_one(struct nic *nic, const struct base_net_frame *frame);
-
-/*
- * After a migration the switches still think us where we were, until we say a
- * word; a server might not for long. So this is a frame that asks nothing of
- * anybody, from our address to all: a request of reverse ARP (RFC 903), which
- * needs no IP address, as QEMU sends it for its guests.
- */
-static void announce(struct nic *nic)
-{
-    static const uint8_t head[] = {
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* to all */
-        0,    0,    0,    0,    0,    0,    /* from us */
-        0x80, 0x35, 0,    1,    8,    0,    /* reverse ARP, Ethernet, IPv4 */
-        6,    4,    0,    3};               /* address sizes, a request */
-    uint8_t data[ANNOUNCE_SIZE] = {0};
-    struct base_net_frame frame = {.data = data, .size = sizeof(data)};
-
-    memcpy(data, head, sizeof(head));
-    memcpy(data + 6, nic->about.mac, 6);  /* the source */
-    memcpy(data + 22, nic->about.mac, 6); /* who asks */
-    memcpy(data + 32, nic->about.mac, 6); /* and about whom: himself */
-    if (tx_one(nic, &frame))
-        RING_PUSH_REQUESTS(&nic->tx); /* the caller notifies */
-}
-
 static bool nic_connected(struct xen_bus_device *device)
 {
-    struct nic *nic = nic_of_bus(device);
+    struct xen_nic *nic = nic_of_bus(device);
 
     if (nic->moved)
-        announce(nic);
+        xen_nic_announce(nic);
     nic->moved = false;
     xen_event_notify(device->port); /* what was posted before it listened */
     return true;
@@ -256,7 +213,7 @@ static void nic_lost(struct xen_bus_device *device)
 
 static bool nic_release(struct xen_bus_device *device)
 {
-    struct nic *nic = nic_of_bus(device);
+    struct xen_nic *nic = nic_of_bus(device);
     bool all = true;
 
     for (unsigned i = 0; i < nic->rx_count; i++)
@@ -268,7 +225,7 @@ static bool nic_release(struct xen_bus_device *device)
 
 static void nic_resumed(struct xen_bus_device *device)
 {
-    struct nic *nic = nic_of_bus(device);
+    struct xen_nic *nic = nic_of_bus(device);
 
     for (unsigned i = 0; i < nic->rx_count; i++)
         nic->rx_book->refs[i] = XEN_GRANT_NONE;
@@ -290,7 +247,7 @@ static const struct xen_bus_driver vif = {
     .resumed = nic_resumed,
 };
 
-static enum base_status nic_init(struct nic *nic, unsigned index)
+static enum base_status nic_init(struct xen_nic *nic, unsigned index)
 {
     enum base_status status = xen_bus_get(&nic->bus, &vif, index);
     char text[XEN_NUMBER_SIZE];
@@ -305,7 +262,9 @@ static enum base_status nic_init(struct nic *nic, unsigned index)
     }
     /* A larger MTU would need larger buffers; a smaller one we have to keep. */
     nic->about.mtu = MTU_DEFAULT;
-    nic->about.features = BASE_NET_RX_CHECKSUM;
+    nic->about.features |= BASE_NET_RX_CHECKSUM;
+    if (joins_segments(nic))
+        nic->about.features |= BASE_NET_RX_LARGE;
     if (nic->sum_ipv4)
         nic->about.features |= BASE_NET_TX_CHECKSUM;
     xen_bus_text(&nic->bus, "mtu", text, sizeof(text));
@@ -316,7 +275,7 @@ static enum base_status nic_init(struct nic *nic, unsigned index)
 
 enum base_status xen_net_get(unsigned index, struct base_device *out)
 {
-    struct nic *nic;
+    struct xen_nic *nic;
 
     if (index >= LIMIT_NICS)
         return BASE_NODEV;
@@ -330,7 +289,7 @@ enum base_status xen_net_get(unsigned index, struct base_device *out)
     return nic->status;
 }
 
-static struct nic *nic_of(unsigned index)
+struct xen_nic *xen_nic_of(unsigned index)
 {
     if (index >= LIMIT_NICS || !nics[index].tried ||
         nics[index].status != BASE_OK)
@@ -338,191 +297,127 @@ static struct nic *nic_of(unsigned index)
     return &nics[index];
 }
 
-/* -- sending -- */
-
-/* Takes finished buffers back; false: the backend lies. */
-static bool tx_reap(struct nic *nic)
-{
-    struct tx_book *book = nic->tx_book;
-    RING_IDX end = XEN_READ_ONCE(nic->tx.sring->rsp_prod);
-
-    if (end - nic->tx.rsp_cons > nic->tx.req_prod_pvt - nic->tx.rsp_cons) {
-        xen_bus_break(&nic->bus, "sent more than it was given");
-        return false;
-    }
-    xen_rmb();
-    for (; nic->tx.rsp_cons != end; nic->tx.rsp_cons++) {
-        const struct netif_tx_response *response =
-            RING_GET_RESPONSE(&nic->tx, nic->tx.rsp_cons);
-        uint16_t id = XEN_READ_ONCE(response->id);
-
-        if (id >= nic->tx_count || !book->busy[id]) {
-            xen_bus_break(&nic->bus, "sent what it was not given");
-            return false;
-        }
-        book->busy[id] = false;
-        book->free[nic->tx_free++] = id;
-    }
-    return true;
-}
-
-/* Completes a checksum that the backend would not: the sum of the pseudo
- * header is in its field already. */
-static void checksum_finish(uint8_t *data, const struct base_net_frame *frame)
-{
-    uint32_t field = (uint32_t)frame->checksum_start + frame->checksum_offset;
-    uint32_t sum = 0, size = frame->size, at = frame->checksum_start;
-
-    if (field + 2 > size)
-        hw_base.abort("net_send: a checksum outside of its frame");
-    for (; at + 1 < size; at += 2)
-        sum += (uint32_t)(data[at] << 8 | data[at + 1]);
-    if (at < size)
-        sum += (uint32_t)data[at] << 8;
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
-    data[field] = (uint8_t)(sum >> 8);
-    data[field + 1] = (uint8_t)sum;
-}
-
-static bool is_ipv6(const uint8_t *data)
-{
-    return data[12] == 0x86 && data[13] == 0xdd;
-}
-
-/* Copies a frame into a free buffer; false: no room. */
-static bool tx_one(struct nic *nic, const struct base_net_frame *frame)
-{
-    struct tx_book *book = nic->tx_book;
-    struct netif_tx_request *request;
-    uint16_t id, flags = 0;
-    uint32_t offset;
-    uint8_t *data;
-
-    if (frame->size < ETHERNET_SIZE || frame->size > LIMIT_FRAME_SIZE)
-        hw_base.abort("net_send: a frame of impossible size");
-    if (nic->tx_free == 0 || RING_FULL(&nic->tx))
-        return false;
-    id = book->free[--nic->tx_free];
-    offset = id % 2 * TX_BUFFER_SIZE;
-    data = book->pages[id / 2] + offset;
-    memcpy(data, frame->data, frame->size);
-    if (frame->flags & BASE_NET_CHECKSUM_NEEDED) {
-        if (is_ipv6(data) ? nic->sum_ipv6 : nic->sum_ipv4)
-            flags = NETTXF_csum_blank | NETTXF_data_validated;
-        else
-            checksum_finish(data, frame);
-    }
-    request = RING_GET_REQUEST(&nic->tx, nic->tx.req_prod_pvt);
-    request->gref = book->refs[id / 2];
-    request->offset = (uint16_t)offset;
-    request->flags = flags;
-    request->id = id;
-    request->size = (uint16_t)frame->size;
-    nic->tx.req_prod_pvt++;
-    book->busy[id] = true;
-    return true;
-}
-
-/* Asks for an event when half of what is under way is sent; true: it is
- * already, and none will come. */
-static bool tx_wake(struct nic *nic)
-{
-    RING_IDX half = (nic->tx.req_prod_pvt - nic->tx.rsp_cons) / 2;
-
-    XEN_WRITE_ONCE(nic->tx.sring->rsp_event, nic->tx.rsp_cons + half + 1);
-    xen_mb();
-    return XEN_READ_ONCE(nic->tx.sring->rsp_prod) - nic->tx.rsp_cons > half;
-}
-
-unsigned xen_net_send(unsigned index, const struct base_net_frame *frames,
-                      unsigned count)
-{
-    struct nic *nic = nic_of(index);
-    unsigned sent = 0;
-    int notify;
-
-    do {
-        if (nic->bus.link != XEN_LINK_UP || !tx_reap(nic))
-            return count; /* lost, as on a cable that was cut */
-        while (sent < count && tx_one(nic, &frames[sent]))
-            sent++;
-        RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&nic->tx, notify);
-        if (notify)
-            xen_event_notify(nic->bus.port);
-    } while (sent < count && tx_wake(nic));
-    if (sent == count)
-        XEN_WRITE_ONCE(nic->tx.sring->rsp_event,
-                       nic->tx.rsp_cons + EVENT_NEVER);
-    return sent;
-}
-
 /* -- receiving -- */
 
-/* Looks at the response in a slot. True: it is a frame of its own, at *data
- * with *size and *flags. False: nothing for us, or (broken) a lie. */
-static bool rx_look(struct nic *nic, uint16_t slot, const uint8_t **data,
-                    uint32_t *size, uint16_t *flags)
+static void rx_page_free(struct xen_nic *nic, uint16_t page)
 {
-    const void *place = RING_GET_RESPONSE(&nic->rx, slot);
-    struct netif_rx_response response;
-    bool follows = nic->rx_follow;
+    nic->rx_book->free[nic->rx_free++] = page;
+}
 
-    memcpy(&response, place, sizeof(response));
-    xen_rmb(); /* one copy, which the backend cannot change */
-    if (nic->rx_extra) {
-        struct netif_extra_info extra;
+/* Forgets the frame that was gathered; its pages are free. */
+static void rx_forget(struct xen_nic *nic)
+{
+    struct xen_nic_arrived *arrived = &nic->tx_book->arrived;
 
-        memcpy(&extra, &response, sizeof(extra));
-        nic->rx_extra = (extra.flags & XEN_NETIF_EXTRA_FLAG_MORE) != 0;
-        return false;
-    }
-    if (response.id != slot) {
-        xen_bus_break(&nic->bus, "filled what it was not given");
-        return false;
-    }
-    nic->rx_extra = (response.flags & NETRXF_extra_info) != 0;
-    nic->rx_follow = (response.flags & NETRXF_more_data) != 0;
-    if (response.status > 0 &&
-        (uint32_t)response.offset + (uint32_t)response.status >
-            LIMIT_PAGE_SIZE) {
+    for (unsigned i = 0; i < arrived->count; i++)
+        rx_page_free(nic, arrived->numbers[i]);
+    *arrived = (struct xen_nic_arrived){.count = 0};
+}
+
+/* A slot of extra information. What it is about, if not GSO, is of no use
+ * here, and what no version of the protocol has is a lie. */
+static void rx_extra(struct xen_nic *nic, const struct netif_extra_info *extra)
+{
+    struct xen_nic_arrived *arrived = &nic->tx_book->arrived;
+
+    arrived->extra_follows = (extra->flags & XEN_NETIF_EXTRA_FLAG_MORE) != 0;
+    if (extra->type == XEN_NETIF_EXTRA_TYPE_NONE ||
+        extra->type >= XEN_NETIF_EXTRA_TYPE_MAX)
+        arrived->bad = true;
+    if (extra->type != XEN_NETIF_EXTRA_TYPE_GSO)
+        return;
+    if (extra->u.gso.type == XEN_NETIF_GSO_TYPE_TCPV4 ||
+        extra->u.gso.type == XEN_NETIF_GSO_TYPE_TCPV6)
+        arrived->joined = true;
+    else
+        arrived->bad = true;
+}
+
+/* A slot of data: the frame's next piece. False (broken): a lie. */
+static bool rx_data(struct xen_nic *nic, uint16_t page,
+                    const struct netif_rx_response *response)
+{
+    struct xen_nic_arrived *arrived = &nic->tx_book->arrived;
+    bool first = !arrived->follows;
+    uint32_t size = response->status > 0 ? (uint32_t)response->status : 0;
+
+    if (size > 0 && response->offset + size > LIMIT_PAGE_SIZE) {
         xen_bus_break(&nic->bus, "says it wrote past a page");
         return false;
     }
-    /* A failure, a part of a frame, or a large segment: dropped whole. */
-    if (response.status < (int)ETHERNET_SIZE || follows || nic->rx_follow ||
-        nic->rx_extra || (response.flags & NETRXF_gso_prefix) != 0)
-        return false;
-    *data = nic->rx_book->pages[nic->rx_book->owner[slot]] + response.offset;
-    *size = (uint32_t)response.status;
-    *flags = response.flags;
+    arrived->extra_follows = (response->flags & NETRXF_extra_info) != 0;
+    arrived->follows = (response->flags & NETRXF_more_data) != 0;
+    if (first)
+        /* A blank checksum: the frame never was on a wire (a neighbour on the
+         * same host), so the data are as good as checked. */
+        arrived->flags =
+            response->flags & (NETRXF_data_validated | NETRXF_csum_blank)
+                ? BASE_NET_CHECKSUM_GOOD
+                : 0;
+    if (response->status < 0 || (first && size < ETHERNET_SIZE) ||
+        (response->flags & NETRXF_gso_prefix) != 0 ||
+        arrived->count == PIECES_MAX)
+        arrived->bad = true;
+    if (arrived->bad) {
+        rx_page_free(nic, page);
+        return true;
+    }
+    arrived->numbers[arrived->count] = page;
+    arrived->pieces[arrived->count++] =
+        (struct net_piece){nic->rx_book->pages[page] + response->offset, size};
+    arrived->size += size;
     return true;
 }
 
-/* Takes the next response; true: frame is filled. */
-static bool rx_one(struct nic *nic, struct base_net_frame *frame)
+/* Takes the next response; true: a frame is whole, good or bad. */
+static bool rx_take(struct xen_nic *nic)
 {
-    uint16_t slot = nic->rx.rsp_cons & (RX_SLOTS - 1), flags;
-    const uint8_t *data;
-    uint32_t size;
-    bool good = rx_look(nic, slot, &data, &size, &flags) && size <= frame->size;
+    struct xen_nic_arrived *arrived = &nic->tx_book->arrived;
+    uint16_t slot = nic->rx.rsp_cons & (RX_SLOTS - 1);
+    uint16_t page = nic->rx_book->owner[slot];
+    struct netif_rx_response response;
 
-    if (good) {
-        memcpy(frame->data, data, size);
-        frame->size = size;
-        /* A blank checksum: the frame never was on a wire (a neighbour on the
-         * same host), so the data are as good as checked. */
-        frame->flags = flags & (NETRXF_data_validated | NETRXF_csum_blank)
-                           ? BASE_NET_CHECKSUM_GOOD
-                           : 0;
-    }
+    /* One copy, which the backend cannot change. */
+    memcpy(&response, RING_GET_RESPONSE(&nic->rx, slot), sizeof(response));
+    xen_rmb();
     nic->rx.rsp_cons++;
-    nic->rx_book->free[nic->rx_free++] = nic->rx_book->owner[slot];
-    return good;
+    if (arrived->extra_follows) {
+        struct netif_extra_info extra;
+
+        memcpy(&extra, &response, sizeof(extra));
+        rx_page_free(nic, page);
+        rx_extra(nic, &extra);
+    } else if (response.id != slot) {
+        rx_page_free(nic, page);
+        xen_bus_break(&nic->bus, "filled what it was not given");
+        return false;
+    } else if (!rx_data(nic, page, &response)) {
+        return false;
+    }
+    return !arrived->follows && !arrived->extra_follows;
+}
+
+/* Hands a whole frame up, into the first of frames[]: *used says how many.
+ * False: it waits for the next call. */
+static bool rx_hand_up(struct xen_nic *nic, struct base_net_frame *frames,
+                       unsigned count, bool first, unsigned *used)
+{
+    struct xen_nic_arrived *arrived = &nic->tx_book->arrived;
+
+    *used = 0;
+    if (!arrived->bad && net_frame_is_good(arrived->size, arrived->joined)) {
+        *used =
+            net_frame_hand_up(frames, count, arrived->pieces, arrived->count,
+                              arrived->size, arrived->flags);
+        if (*used == 0 && !first)
+            return false;
+    }
+    rx_forget(nic);
+    return true;
 }
 
 /* How many responses there are; 0 also if the backend lies. */
-static RING_IDX rx_pending(struct nic *nic)
+static RING_IDX rx_pending(struct xen_nic *nic)
 {
     RING_IDX pending =
         XEN_READ_ONCE(nic->rx.sring->rsp_prod) - nic->rx.rsp_cons;
@@ -535,30 +430,51 @@ static RING_IDX rx_pending(struct nic *nic)
     return pending;
 }
 
+/* Fills frames[] from what is in the ring, or waits already. */
+static unsigned rx_fill(struct xen_nic *nic, struct base_net_frame *frames,
+                        unsigned count, unsigned received)
+{
+    RING_IDX pending = rx_pending(nic);
+    unsigned used;
+
+    while (received < count && nic->bus.link == XEN_LINK_UP) {
+        if (!nic->rx_held) {
+            if (pending == 0)
+                break;
+            pending--;
+            if (!rx_take(nic))
+                continue;
+        }
+        nic->rx_held = !rx_hand_up(nic, frames + received, count - received,
+                                   received == 0, &used);
+        if (nic->rx_held)
+            break;
+        received += used;
+    }
+    return received;
+}
+
 unsigned xen_net_recv(unsigned index, struct base_net_frame *frames,
                       unsigned count)
 {
-    struct nic *nic = nic_of(index);
+    struct xen_nic *nic = xen_nic_of(index);
     unsigned received = 0;
 
     /* A backend that writes as fast as we drop does not keep us for ever. */
     for (unsigned rounds = 0; nic->bus.link == XEN_LINK_UP; rounds++) {
-        RING_IDX pending = rx_pending(nic);
         int more;
 
-        for (; pending > 0 && received < count; pending--) {
-            received += rx_one(nic, &frames[received]);
-            if (nic->bus.link != XEN_LINK_UP)
-                return received;
-        }
+        received = rx_fill(nic, frames, count, received);
+        if (nic->bus.link != XEN_LINK_UP)
+            break;
         rx_post(nic);
         rx_push(nic);
         /* The last look, after asking for an event: what came before the
          * backend saw the wish is found here, what comes later notifies. */
         RING_FINAL_CHECK_FOR_RESPONSES(&nic->rx, more);
-        if (!more)
+        if (!more && !nic->rx_held)
             break;
-        if (received == count || rounds == RX_ROUNDS) {
+        if (nic->rx_held || received == count || rounds == RX_ROUNDS) {
             hw_ready(BASE_READY_NET); /* more than the caller asked for */
             break;
         }

@@ -16,6 +16,8 @@
 #define ALLOWANCE_MAX ((W_)MBLOCK_SIZE / BLOCK_SIZE)
 static W_ allowance;
 
+static bool collecting; /* a collection was asked for, and is not over */
+
 #if defined(THREADED_RTS)
 extern Mutex sm_mutex; /* rts/sm/Storage.h */
 #define LOCK()   ACQUIRE_LOCK(&sm_mutex)
@@ -116,9 +118,15 @@ void ask_allow(W_ blocks)
         allowance = ALLOWANCE_MAX;
 }
 
-void ask_gc_ended(void)
+/* A collection that was asked for here does not throw HeapOverflow to the main
+ * thread, too: whoever asked hears whether there is room. */
+void ask_gc_ended(bool major)
 {
     allowance = 0;
+    if (major && collecting) {
+        collecting = false;
+        heap_overflow = false;
+    }
 }
 
 static bool fits_words(W_ words)
@@ -147,6 +155,7 @@ bool ask_give_back(void)
 /* Makes the next look at the heap a collection of all generations. */
 static void want_collection(void)
 {
+    collecting = true;
     g0->n_new_large_words = large_alloc_lim;
     if (oldest_gen != g0)
         oldest_gen->max_blocks = 0;

@@ -87,7 +87,7 @@ enum ask_answer { ASK_FITS, ASK_COLLECT, ASK_OVERFLOW };
 /* For primops.cmm: an object of so many bytes, header left out; collected:
  * ASK_COLLECT was the answer before, and is not again. */
 W_ governor_ask(W_ bytes, W_ collected);
-void ask_gc_ended(void);
+void ask_gc_ended(bool major);
 /* Blocks of large objects that need no further question. */
 void ask_allow(W_ blocks);
 

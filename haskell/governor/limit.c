@@ -18,7 +18,7 @@ static bool user_compact; /* -c */
 static W_ blocks_live;    /* after the last major collection */
 
 /* Below this many megablocks the allocation area is a quarter of GHC's own. */
-#define SMALL_MB   128
+#define SMALL_MB   32
 #define SMALL_AREA (256 * 1024 / BLOCK_SIZE)
 
 #define SCATTERED_MB 4
@@ -218,5 +218,5 @@ void limit_gc_ends(bool major)
     if (!major)
         hurry();
     choose_compaction();
-    ask_gc_ended();
+    ask_gc_ended(major);
 }

@@ -2,14 +2,20 @@
 /*
  * blk_submit and blk_reap of base.h, on a disk whose content does not matter:
  * writes and reads of every size and alignment, in memory of the arena whose
- * frames are scattered, with the queue full; past the end; flush.
+ * frames are scattered, with the queue full; past the end; flush; discards and
+ * zeroing, in pieces, too.
  *
- * The disk is a folder as QEMU shows it; what is written goes elsewhere.
+ * The disk is a folder as QEMU shows it; what is written goes elsewhere, to
+ * where sectors that were discarded read as zeros.
  *
  * memory: 32M
  * skip: xen tests/xen/t-base runs it, over blkfront
  * device: virtio-blk,drive=d
  * qemu: -drive if=none,id=d,format=raw,file=fat:tests/base,snapshot=on
+ * qemu: -set drive.d.discard=unmap
+ * qemu: -global virtio-blk-device.discard_granularity=65536
+ * qemu: -global virtio-blk-device.max-discard-sectors=1000
+ * qemu: -global virtio-blk-device.max-write-zeroes-sectors=700
  * qemu: -global virtio-mmio.force-legacy=false
  */
 #include <string.h>
@@ -100,6 +106,37 @@ static void test_bounds(void)
     say("bounds\n");
 }
 
+/* Sectors [from, to) are zero in a copy of the first `count` of the disk, and
+ * the others as they were written. */
+static void check_zeros(uint32_t count, uint32_t from, uint32_t to)
+{
+    memset(out + from * SECTOR, 0, (to - from) * SECTOR);
+    CHECK(do_one(BASE_BLOCK_READ, 0, count, in) == BASE_OK);
+    CHECK(memcmp(in, out, count * SECTOR) == 0);
+}
+
+static void test_ranges(void)
+{
+    const uint32_t count = 8192;
+
+    CHECK(device.discards && device.zeroes);
+    fill(out, count * SECTOR, 5);
+    CHECK(do_one(BASE_BLOCK_WRITE, 0, count, out) == BASE_OK);
+    CHECK(do_one(BASE_BLOCK_ZERO, 7, 1, NULL) == BASE_OK);
+    check_zeros(count, 7, 8);
+    CHECK(do_one(BASE_BLOCK_ZERO, 1001, 3333, NULL) == BASE_OK);
+    check_zeros(count, 1001, 4334);
+    /* Whole clusters of 64 KiB, in pieces that end where one ends. */
+    CHECK(do_one(BASE_BLOCK_DISCARD, 5120, 2560, NULL) == BASE_OK);
+    check_zeros(count, 5120, 7680);
+    CHECK(do_one(BASE_BLOCK_DISCARD, device.sector_count, 1, NULL) == BASE_IO);
+    CHECK(do_one(BASE_BLOCK_DISCARD, device.sector_count - 1, 2, NULL) ==
+          BASE_IO);
+    CHECK(do_one(BASE_BLOCK_ZERO, 0, 0, NULL) == BASE_IO);
+    check_zeros(count, 0, 0);
+    say("ranges\n");
+}
+
 /* Many at once, until BASE_AGAIN; every tag comes back exactly once. */
 static void test_load(void)
 {
@@ -160,6 +197,7 @@ void test_main(void)
     }
     test_sizes();
     test_bounds();
+    test_ranges();
     test_load();
     say(device.flushes ? "flushes\n" : "does not flush\n");
     pass();

@@ -20,12 +20,13 @@ fuzz_packet_receive_fuzz_flags := $(NET_CFLAGS)
 fuzz_tools_fuzz := tools/halvm/parse.c tools/halvm/console.c
 fuzz_ustar_fuzz :=
 fuzz_virtio_blk_fuzz := drivers/virtio/ring.c
-fuzz_virtio_net_fuzz := drivers/virtio/ring.c
+fuzz_virtio_net_fuzz := drivers/virtio/ring.c drivers/net/frame.c
 fuzz_virtio_ring_fuzz := drivers/virtio/ring.c
 fuzz_xen_store_fuzz := drivers/xen/text.c
 fuzz_xen_store_fuzz_included := drivers/xen/store.c
-fuzz_xen_net_fuzz := drivers/xen/text.c
-fuzz_xen_net_fuzz_included := drivers/xen/bus.c drivers/xen/net.c
+fuzz_xen_net_fuzz := drivers/xen/text.c drivers/net/frame.c
+fuzz_xen_net_fuzz_included := drivers/xen/bus.c drivers/xen/net.c \
+	drivers/xen/net_send.c
 fuzz_xen_blk_fuzz := drivers/xen/text.c
 fuzz_xen_blk_fuzz_included := drivers/xen/bus.c drivers/xen/blk.c
 XEN_FUZZ := xen_store_fuzz xen_net_fuzz xen_blk_fuzz

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The receive path of core/net and lwIP: the input is a series of frames (two
- * bytes of size, then the frame), and the program has a listening TCP socket,
- * a connection under way, and UDP sockets of both families. Checksums are put
- * right where a frame is IP, so that the input reaches what is behind them.
- * Whatever arrives: no fault, and no more memory than the network's share.
+ * bytes of size, then the frame, to which zeros may be added until it is a
+ * large one, as of joined segments), and the program has a listening TCP
+ * socket, a connection under way, and UDP sockets of both families. Checksums
+ * are put right where a frame is IP, so that the input reaches what is behind
+ * them. Whatever arrives: no fault, and no more memory than the network's
+ * share.
  *
  * Links what tests/unit/net_mock.h says.
  */
@@ -32,6 +34,8 @@ static void start(void)
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = 0x5000};
 
     mock_nic = true;
+    mock_nic_features = BASE_NET_TX_CHECKSUM | BASE_NET_RX_CHECKSUM |
+                        BASE_NET_RX_LARGE | BASE_NET_TX_TCP4;
     mock_memory_bytes = 16u << 20;
     mock_options[0][0] = "ip";
     mock_options[0][1] = "10.0.2.15/24";
@@ -109,19 +113,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         start();
     started = true;
     while (size > 2) {
-        unsigned char frame[LIMIT_FRAME_SIZE] = {0};
-        unsigned part = get16(data) % LIMIT_FRAME_SIZE;
+        static unsigned char frame[LIMIT_FRAME_LARGE];
+        unsigned word = get16(data), part = word % LIMIT_FRAME_SIZE, whole;
 
         data += 2;
         size -= 2;
         if (part > size)
             part = (unsigned)size;
+        whole = word & 0x8000 ? part + word % 2000 * 31 : part;
+        memset(frame, 0, whole);
         memcpy(frame, data, part);
         /* To us, most of the time. */
         if (part >= 6 && !(frame[0] & 0x80))
             memcpy(frame, our_mac, 6);
-        checksums(frame, part);
-        frame_arrives(frame, part);
+        checksums(frame, whole);
+        frame_arrives(frame, whole);
+        if (whole > part)
+            mock_arriving[mock_arriving_count - 1]->flags =
+                word & 1 ? BASE_NET_CHECKSUM_GOOD : 0;
         core_net_ready();
         data += part;
         size -= part;

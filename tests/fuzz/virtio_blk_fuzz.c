@@ -19,11 +19,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void submit(uint8_t tag, uint8_t what, uint8_t where)
 {
+    enum base_block_op op = (enum base_block_op)(what % 5);
     struct base_block_request request = {
-        .op = (enum base_block_op)(what % 3),
+        .op = op,
         .sector = where,
-        .count = what % 3 == BASE_BLOCK_FLUSH ? 0 : what * 5u,
-        .data = area + where * 100u,
+        .count = op == BASE_BLOCK_FLUSH ? 0 : what * 5u,
+        .data = op <= BASE_BLOCK_WRITE ? area + where * 100u : NULL,
         .tag = &out[tag],
     };
 
@@ -65,6 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0; /* a configuration that makes no sense was refused */
     }
     disks[0].about.read_only = false;
+    disks[0].about.discards = disks[0].discard_max > 0;
+    disks[0].about.zeroes = disks[0].zeroes_max > 0;
     for (size_t i = 8; i + 4 <= size; i += 4) {
         const uint8_t *step = data + i;
 

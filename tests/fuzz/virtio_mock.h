@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOCK_RING_SIZE  16
+#ifndef MOCK_RING_SIZE
+#define MOCK_RING_SIZE 16 /* what fits a page, and is told by 8 bits */
+#endif
 #define MOCK_BLOCKS_MAX 16
 
 static void *mock_blocks[MOCK_BLOCKS_MAX];
@@ -19,6 +21,7 @@ static struct virtio_queue *mock_queues[2];
 static unsigned mock_queue_count;
 static unsigned mock_log_lines;
 static uint64_t mock_config; /* what every field of the configuration says */
+static uint64_t mock_features = ~0ull; /* what the device offers */
 static uint32_t mock_notify;
 
 void hw_log(const char *first, ...)
@@ -76,9 +79,19 @@ enum base_status virtio_open(enum virtio_kind kind, unsigned index,
     return BASE_OK;
 }
 
+uint64_t virtio_features(struct virtio_device *device)
+{
+    return mock_features;
+}
+
+uint32_t virtio_queue_size(struct virtio_device *device, uint16_t index)
+{
+    return MOCK_RING_SIZE;
+}
+
 enum base_status virtio_negotiate(struct virtio_device *device, uint64_t wanted)
 {
-    device->features = wanted;
+    device->features = wanted & mock_features;
     return BASE_OK;
 }
 
@@ -126,7 +139,7 @@ static void mock_finish(unsigned queue, uint8_t id, uint32_t size)
 }
 
 /* The device writes a byte anywhere in what a ring shares with it. */
-static void mock_poke(unsigned queue, uint16_t at, uint8_t value)
+static inline void mock_poke(unsigned queue, uint16_t at, uint8_t value)
 {
     struct virtio_ring *ring = &mock_queues[queue % mock_queue_count]->ring;
     size_t shared = virtio_ring_bytes(MOCK_RING_SIZE) -

@@ -8,40 +8,11 @@
  */
 #include "drivers/virtio/net.c"
 
+#define MOCK_RING_SIZE 64 /* enough for large frames */
+#include "net_driver.h"
 #include "virtio_mock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void send(unsigned count)
-{
-    static uint8_t frame[LIMIT_FRAME_SIZE];
-    struct base_net_frame frames[8];
-
-    count = count % 8 + 1;
-    for (unsigned i = 0; i < count; i++)
-        frames[i] = (struct base_net_frame){.data = frame,
-                                            .size = i % 2 ? sizeof(frame) : 14};
-    if (virtio_net_send(0, frames, count) > count)
-        abort();
-}
-
-static void receive(unsigned count, uint32_t room)
-{
-    struct base_net_frame frames[8];
-    uint8_t *block = malloc(8 * room + 1);
-
-    count = count % 8 + 1;
-    for (unsigned i = 0; i < count; i++)
-        frames[i] =
-            (struct base_net_frame){.data = block + i * room, .size = room};
-    unsigned got = virtio_net_recv(0, frames, count);
-    if (got > count)
-        abort();
-    for (unsigned i = 0; i < got; i++)
-        if (frames[i].size > room || frames[i].size < 14)
-            abort();
-    free(block);
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -56,14 +27,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 8; i + 4 <= size; i += 4) {
         const uint8_t *step = data + i;
 
-        switch (step[0] % 8) {
+        switch (step[0] % 9) {
         case 0:
         case 1:
-            send(step[1]);
+            driver_send(virtio_net_send, &device, step[1], step[2]);
             break;
         case 2:
         case 3:
-            receive(step[1], step[2] * 8u);
+            driver_receive(virtio_net_recv, step[1], step[2] * 8u);
             break;
         case 4:
         case 5:
@@ -74,6 +45,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         case 7:
             mock_poke(step[1] & 1, (uint16_t)(step[1] << 7 | step[2]), step[3]);
+            break;
+        case 8: /* the header in a buffer */
+            nics[0].receive.buffers[step[1] % MOCK_RING_SIZE * BUFFER_SIZE +
+                                    step[2] % sizeof(struct header)] = step[3];
             break;
         }
     }

@@ -31,11 +31,12 @@ static void backend_sees(const char *path, const char *value)
 
 static void submit(uint8_t tag, uint8_t what, uint8_t where)
 {
+    enum base_block_op op = (enum base_block_op)(what % 5);
     struct base_block_request request = {
-        .op = (enum base_block_op)(what % 3),
+        .op = op,
         .sector = where,
-        .count = what % 3 == BASE_BLOCK_FLUSH ? 0 : what * 5u,
-        .data = area + where * 100u,
+        .count = op == BASE_BLOCK_FLUSH ? 0 : what * 5u,
+        .data = op <= BASE_BLOCK_WRITE ? area + where * 100u : NULL,
         .tag = &out[tag],
     };
 
@@ -122,6 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mock_set(BACK "/feature-max-indirect-segments",
              size > 0 && data[0] & 1 ? "64" : "0");
     mock_set(BACK "/feature-flush-cache", "1");
+    mock_set(BACK "/feature-discard", "1");
     mock_set(BACK "/online", "1");
     if (xen_blk_get(0, &device) != BASE_OK)
         abort();

@@ -11,7 +11,9 @@
 
 #include "drivers/xen/bus.c"
 #include "drivers/xen/net.c"
+#include "drivers/xen/net_send.c"
 
+#include "net_driver.h"
 #include "xen_front_mock.h"
 
 #define FRONT "device/vif/0"
@@ -23,42 +25,6 @@ static void backend_sees(const char *path, const char *value)
 {
     if (strcmp(path, FRONT "/state") == 0 && strcmp(value, "4") == 0)
         mock_set(BACK "/state", "4");
-}
-
-static void send(unsigned count, uint32_t flags)
-{
-    static uint8_t frame[LIMIT_FRAME_SIZE];
-    struct base_net_frame frames[8];
-
-    count = count % 8 + 1;
-    for (unsigned i = 0; i < count; i++)
-        frames[i] =
-            (struct base_net_frame){.data = frame,
-                                    .size = i % 2 ? sizeof(frame) : 80,
-                                    .flags = flags & BASE_NET_CHECKSUM_NEEDED,
-                                    .checksum_start = 34,
-                                    .checksum_offset = 16};
-    if (xen_net_send(0, frames, count) > count)
-        abort();
-}
-
-static void receive(unsigned count, uint32_t room)
-{
-    struct base_net_frame frames[8];
-    uint8_t *block = malloc(8 * room + 1);
-    unsigned got;
-
-    count = count % 8 + 1;
-    for (unsigned i = 0; i < count; i++)
-        frames[i] =
-            (struct base_net_frame){.data = block + i * room, .size = room};
-    got = xen_net_recv(0, frames, count);
-    if (got > count)
-        abort();
-    for (unsigned i = 0; i < got; i++)
-        if (frames[i].size > room || frames[i].size < 14)
-            abort();
-    free(block);
 }
 
 /* The rings; the second look is for a device that was lost meanwhile. */
@@ -80,6 +46,7 @@ static void answer(const uint8_t *step)
             &tx->ring[tx->rsp_prod++ % TX_SLOTS].rsp;
 
         response->id = step[1];
+        response->status = step[2] & 1 ? NETIF_RSP_NULL : NETIF_RSP_OKAY;
     } else {
         RING_IDX slot = rx->rsp_prod++ % RX_SLOTS;
 
@@ -89,6 +56,11 @@ static void answer(const uint8_t *step)
             .flags = step[2] & 31,
             .status = (int16_t)(step[3] * 17 - 32),
         };
+        if (step[2] & 32)
+            *(struct netif_extra_info *)(void *)&rx->ring[slot].rsp =
+                (struct netif_extra_info){.type = step[1] % 8,
+                                          .flags = step[3] & 1,
+                                          .u.gso.type = step[3] / 2 % 4};
     }
 }
 
@@ -99,11 +71,11 @@ static void step_do(const uint8_t *step)
 
     switch (step[0] % 8) {
     case 0:
-        send(step[1], step[2]);
+        driver_send(xen_net_send, &nics[0].about, step[1], step[2]);
         break;
     case 1:
     case 2:
-        receive(step[1], step[2] * 8u);
+        driver_receive(xen_net_recv, step[1], step[2] * 8u);
         break;
     case 3:
     case 4:
@@ -117,6 +89,7 @@ static void step_do(const uint8_t *step)
         if (step[1] % 4 == 0)
             mock_set(BACK "/state", states[step[2] % 8]);
         mock_set(BACK "/feature-ipv6-csum-offload", step[3] & 1 ? "1" : "0");
+        mock_set(BACK "/feature-gso-tcpv4", step[3] & 2 ? "1" : "0");
         xen_store_work();
         break;
     }
@@ -130,12 +103,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(nics, 0, sizeof(nics));
     device_count = 0;
     mock_on_write = backend_sees;
-    mock_pages_free = 1024;
+    mock_pages_free = 4096;
     mock_set(FRONT "/backend", BACK);
     mock_set(FRONT "/backend-id", "0");
     mock_set(FRONT "/mac", "00:16:3e:01:02:03");
     mock_set(BACK "/state", "2");
     mock_set(BACK "/feature-rx-copy", "1");
+    mock_set(BACK "/feature-sg", "1");
+    mock_set(BACK "/feature-gso-tcpv4", "1");
+    mock_set(BACK "/feature-gso-tcpv6", "1");
+    mock_set(BACK "/feature-ipv6-csum-offload", "1");
     mock_set(BACK "/online", "1");
     if (xen_net_get(0, &device) != BASE_OK)
         abort();

@@ -9,7 +9,7 @@
  *
  * Status 0 if every byte came back as it was.
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>

@@ -4,7 +4,7 @@
  * UDP, and a connection to port 9 is told how the network stands: a line for
  * each address, name server and name looked up.
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <netdb.h>

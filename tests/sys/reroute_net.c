@@ -97,6 +97,7 @@ static void on_connect(const struct halvm_event *event)
                 other->peer = (int)(link - links);
                 link->peer = (int)(other - links);
                 link->connected = other->connected = true;
+                opened++;
                 CHECK_EQ(halvm_net_connected(service, link->id), 0);
                 return;
             }
@@ -131,7 +132,7 @@ static void on_event(const struct halvm_event *event)
             links[link->peer].peer = -2; /* nobody */
         CHECK_EQ(halvm_net_close(service, link->id), 0);
         CHECK_EQ(halvm_net_close(service, link->id), -ESRCH);
-        link->used = false;
+        link->used = link->connected = false;
         closed++;
         break;
     }
@@ -422,6 +423,41 @@ static void datagrams(void)
     CHECK_EQ(close(fd), 0);
 }
 
+/* A provider that gives what is no packet, or one with an impossible address,
+ * and then closes its end. */
+static void garbage(void)
+{
+    struct halvm_net_packet packet = {.address_size = 60000};
+    struct sockaddr_storage from;
+    socklen_t size = sizeof from;
+    struct link *link = NULL;
+    char text[16];
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    while (!link) {
+        check_sleep_ms(1);
+        for (int i = 0; i < SOCKETS; i++)
+            if (links[i].connected && links[i].type == SOCK_DGRAM)
+                link = &links[i];
+    }
+    CHECK_EQ(send(link->fd, "short", 5, MSG_NOSIGNAL), 5);
+    CHECK_EQ(send(link->fd, &packet, sizeof packet, MSG_NOSIGNAL),
+             sizeof packet);
+    CHECK_EQ(recvfrom(fd, text, 16, 0, (struct sockaddr *)&from, &size), 0);
+    CHECK_EQ(size, 0);
+    CHECK_ERR(recv(fd, text, 16, MSG_DONTWAIT), EAGAIN);
+    CHECK_EQ(halvm_net_incoming(service, link->id, &packet, 500, &packet, 1,
+                                &(uint64_t){0}),
+             -EINVAL);
+    CHECK_EQ(halvm_net_incoming(service, link->id, &packet, 16, &packet, 16,
+                                &(uint64_t){0}),
+             -EINVAL); /* it does not listen */
+    CHECK_EQ(halvm_net_broken(service, 1 << 30, EIO), -ESRCH);
+    CHECK_EQ(shutdown(link->fd, SHUT_RDWR), 0);
+    CHECK_ERR(recv(fd, text, 16, 0), ENETDOWN);
+    CHECK_EQ(close(fd), 0);
+}
+
 /* Other families are as before. */
 static void others(void)
 {
@@ -517,6 +553,9 @@ int main(void)
     server();
     large();
     datagrams();
+    while (closed < opened)
+        check_sleep_ms(5);
+    garbage();
     others();
     interrupted();
     own_calls();

@@ -409,10 +409,11 @@ int file_iov_copy_in(void *to, const struct iovec *iov, int count, size_t skip,
 /* -- the device: what it sent is kept for the test, what it receives is what
  * the test put there -- */
 
-#define MOCK_FRAMES 4096
+#define MOCK_FRAMES       4096
+#define MOCK_CUT_SIZE_MAX 34816 /* netfront's */
 struct mock_frame {
-    unsigned size;
-    unsigned char data[LIMIT_FRAME_SIZE];
+    unsigned size, flags, header_size, cut_size;
+    unsigned char data[];
 };
 static bool mock_nic;
 static uint32_t mock_nic_features;
@@ -436,15 +437,16 @@ static enum base_status mock_dev_get(enum base_device_kind kind, unsigned index,
     memcpy(out->mac, mac, 6);
     out->mtu = 1500;
     out->features = mock_nic_features;
+    out->cut_size_max = MOCK_CUT_SIZE_MAX;
     return BASE_OK;
 }
 
 static void mock_frame_put(struct mock_frame **queue, unsigned *count,
                            const void *data, unsigned size)
 {
-    struct mock_frame *frame = malloc(sizeof(*frame));
+    struct mock_frame *frame = calloc(1, sizeof(*frame) + size);
 
-    CHECK(*count < MOCK_FRAMES && size <= LIMIT_FRAME_SIZE);
+    CHECK(*count < MOCK_FRAMES && size <= LIMIT_FRAME_LARGE);
     frame->size = size;
     memcpy(frame->data, data, size);
     queue[(*count)++] = frame;
@@ -466,11 +468,32 @@ static unsigned mock_net_send(unsigned index,
                               const struct base_net_frame *frames,
                               unsigned count)
 {
+    static unsigned char whole[LIMIT_FRAME_LARGE];
     unsigned done = 0;
 
-    for (; done < count && mock_send_room > 0; done++, mock_send_room--)
-        mock_frame_put(mock_sent, &mock_sent_count, frames[done].data,
-                       frames[done].size);
+    while (done < count && mock_send_room > 0) {
+        const struct base_net_frame *first = &frames[done];
+        unsigned size = 0;
+        bool more;
+
+        if ((first->flags & BASE_NET_CUT) &&
+            !(mock_nic_features & (BASE_NET_TX_TCP4 | BASE_NET_TX_TCP6)))
+            break;
+        do {
+            more = frames[done].flags & BASE_NET_MORE;
+            CHECK(!more || done + 1 < count);
+            CHECK(size + frames[done].size <= LIMIT_FRAME_LARGE);
+            memcpy(whole + size, frames[done].data, frames[done].size);
+            size += frames[done++].size;
+        } while (more);
+        CHECK(first->flags & BASE_NET_CUT ? size <= MOCK_CUT_SIZE_MAX
+                                          : size <= LIMIT_FRAME_SIZE);
+        mock_frame_put(mock_sent, &mock_sent_count, whole, size);
+        mock_sent[mock_sent_count - 1]->flags = first->flags;
+        mock_sent[mock_sent_count - 1]->header_size = first->header_size;
+        mock_sent[mock_sent_count - 1]->cut_size = first->cut_size;
+        mock_send_room--;
+    }
     return done;
 }
 
@@ -480,15 +503,29 @@ static unsigned mock_net_recv(unsigned index, struct base_net_frame *frames,
     unsigned done = 0;
 
     while (done < count) {
-        struct mock_frame *frame =
-            mock_frame_take(mock_arriving, &mock_arriving_count);
+        struct mock_frame *frame = mock_arriving[0];
+        unsigned rooms, at = 0;
 
-        if (!frame)
+        if (mock_arriving_count == 0)
             break;
-        memcpy(frames[done].data, frame->data, frame->size);
-        frames[done].size = frame->size;
-        frames[done].flags = mock_arriving_flags;
-        done++;
+        rooms = (frame->size + LIMIT_FRAME_SIZE - 1) / LIMIT_FRAME_SIZE;
+        if (done + rooms > count && done > 0)
+            break;
+        frame = mock_frame_take(mock_arriving, &mock_arriving_count);
+        for (; at < frame->size && rooms <= count; done++) {
+            unsigned part = frame->size - at;
+
+            CHECK(frames[done].size == LIMIT_FRAME_SIZE);
+            if (part > LIMIT_FRAME_SIZE)
+                part = LIMIT_FRAME_SIZE;
+            memcpy(frames[done].data, frame->data + at, part);
+            frames[done].size = part;
+            frames[done].flags =
+                at == 0 ? frame->flags | mock_arriving_flags : 0;
+            at += part;
+            if (at < frame->size)
+                frames[done].flags |= BASE_NET_MORE;
+        }
         free(frame);
     }
     return done;

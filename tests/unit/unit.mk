@@ -25,6 +25,10 @@ unit_random_test := $(wildcard core/random/*.c)
 unit_time_clock_test := $(wildcard core/time/*.c)
 unit_time_timer_test := $(wildcard core/time/*.c)
 unit_virtio_ring_test := drivers/virtio/ring.c
+unit_virtio_net_test := drivers/virtio/ring.c drivers/net/frame.c
+unit_virtio_net_test_included := drivers/virtio/net.c
+unit_virtio_blk_test := drivers/virtio/ring.c
+unit_virtio_blk_test_included := drivers/virtio/blk.c
 unit_xen_balloon_test_included := drivers/xen/balloon.c
 unit_xen_console_test := drivers/xen/console.c
 unit_xen_control_test_included := drivers/xen/control.c
@@ -33,10 +37,13 @@ unit_xen_event_test := drivers/xen/event.c drivers/xen/two_level.c \
 unit_xen_grant_test := drivers/xen/grant.c
 unit_xen_store_test := drivers/xen/text.c
 unit_xen_store_test_included := drivers/xen/store.c
-unit_xen_net_test := drivers/xen/text.c
-unit_xen_net_test_included := drivers/xen/bus.c drivers/xen/net.c
+unit_xen_net_test := drivers/xen/text.c drivers/net/frame.c
+unit_xen_net_test_included := drivers/xen/bus.c drivers/xen/net.c \
+	drivers/xen/net_send.c
 unit_xen_blk_test := drivers/xen/text.c
 unit_xen_blk_test_included := drivers/xen/bus.c drivers/xen/blk.c
+unit_xen_net_large_test := $(unit_xen_net_test)
+unit_xen_net_large_test_included := $(unit_xen_net_test_included)
 XEN_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/xen_*_test.c))
 $(foreach test,$(XEN_TESTS),$(eval unit_$(test)_flags := $(XEN_CFLAGS)))
 unit_tools_test := tools/halvm/parse.c tools/halvm/console.c \
@@ -50,7 +57,8 @@ NET_CFLAGS := -DHALVM_LWIP_ASSERT -Ithird_party/lwip \
 	-isystem $(LWIP)/src/include -fno-sanitize=shift,alignment \
 	-Wno-sign-compare -Wno-address -Wno-unused-function \
 	-Wl,--wrap=net_alloc -Wl,--wrap=net_free
-NET_TESTS := net_stream_test net_datagram_test net_interface_test net_unix_test
+NET_TESTS := net_stream_test net_datagram_test net_interface_test \
+	net_segments_test net_unix_test
 $(foreach test,$(NET_TESTS),$(eval unit_$(test) := $(NET_SRC)))
 $(foreach test,$(NET_TESTS),$(eval unit_$(test)_flags := $(NET_CFLAGS)))
 

@@ -20,7 +20,7 @@ static struct {
     blkif_back_ring_t ring;
     unsigned port;
     int16_t status; /* of the answers */
-    unsigned flushes, barriers, indirect, plain, segments_most;
+    unsigned flushes, barriers, indirect, plain, segments_most, discards;
 } b;
 
 static uint8_t store_bytes[SECTORS * 512];
@@ -108,6 +108,7 @@ static bool backend_one(bool answer, uint64_t *id)
 {
     struct blkif_request request;
     struct blkif_request_indirect *indirect = (void *)&request;
+    const struct blkif_request_discard *discard = (void *)&request;
     int more;
 
     RING_FINAL_CHECK_FOR_REQUESTS(&b.ring, more);
@@ -123,6 +124,15 @@ static bool backend_one(bool answer, uint64_t *id)
                  indirect->nr_segments);
         *id = indirect->id;
         b.indirect++;
+    } else if (request.operation == BLKIF_OP_DISCARD) {
+        CHECK(discard->flag == 0 && discard->handle == 51712);
+        CHECK(discard->nr_sectors > 0 && discard->nr_sectors <= SECTORS &&
+              discard->sector_number <= SECTORS - discard->nr_sectors);
+        *id = discard->id;
+        if (b.status == BLKIF_RSP_OKAY)
+            memset(store_bytes + discard->sector_number * 512, 0xdd,
+                   discard->nr_sectors * 512);
+        b.discards++;
     } else if (request.operation == BLKIF_OP_FLUSH_DISKCACHE) {
         CHECK(request.nr_segments == 0);
         b.flushes++;
@@ -336,6 +346,70 @@ static void test_flush(void)
     CHECK(b.flushes + b.barriers == 0);
 }
 
+/* A range of any size is one request; nothing else is touched. */
+static void test_discard(void)
+{
+    struct base_block_done done[2];
+    uint64_t id;
+
+    start();
+    CHECK(!device.discards && !device.zeroes);
+    CHECK(submit(BASE_BLOCK_DISCARD, 0, 1, NULL, NULL) == BASE_IO);
+    CHECK(submit(BASE_BLOCK_ZERO, 0, 1, NULL, NULL) == BASE_IO);
+    prepare();
+    mock_set(BACK "/feature-discard", "1");
+    mock_set(BACK "/discard-granularity", "4096");
+    mock_set(BACK "/discard-secure", "1");
+    CHECK(xen_blk_get(0, &device) == BASE_OK && device.discards);
+    CHECK(submit(BASE_BLOCK_ZERO, 0, 1, NULL, NULL) == BASE_IO);
+    fill(store_bytes, sizeof(store_bytes), 6);
+    memcpy(data, store_bytes, sizeof(store_bytes));
+    CHECK(submit(BASE_BLOCK_DISCARD, 3, 2000, NULL, data) == BASE_OK);
+    CHECK(settle(done, 2) == 1 && b.discards == 1);
+    CHECK(done[0].tag == data && done[0].status == BASE_OK);
+    memset(data + 3 * 512, 0xdd, 2000 * 512);
+    CHECK(memcmp(data, store_bytes, sizeof(store_bytes)) == 0);
+    CHECK(submit(BASE_BLOCK_DISCARD, 0, SECTORS, NULL, NULL) == BASE_OK);
+    CHECK(settle(done, 2) == 1 && b.discards == 2);
+    CHECK(submit(BASE_BLOCK_DISCARD, 1, SECTORS, NULL, NULL) == BASE_IO);
+    CHECK(submit(BASE_BLOCK_DISCARD, 0, 0, NULL, NULL) == BASE_IO);
+    check_idle();
+    /* Answered twice. */
+    CHECK(submit(BASE_BLOCK_DISCARD, 0, 8, NULL, NULL) == BASE_OK);
+    CHECK(submit(BASE_BLOCK_DISCARD, 8, 8, NULL, NULL) == BASE_OK);
+    CHECK(backend_one(true, &id));
+    backend_answer(id, 0);
+    CHECK(xen_blk_reap(0, done, 2) == 2);
+    CHECK(done[0].status == BASE_OK && done[1].status == BASE_IO);
+    CHECK(disks[0].bus.link == XEN_LINK_BROKEN && mock_log_lines == 1);
+    /* It was interrupted by a suspension: done again. */
+    prepare();
+    mock_set(BACK "/feature-discard", "1");
+    CHECK(xen_blk_get(0, &device) == BASE_OK);
+    CHECK(submit(BASE_BLOCK_DISCARD, 0, 8, NULL, NULL) == BASE_OK);
+    disk_resumed(&disks[0].bus);
+    CHECK(disks[0].jobs[0].state == JOB_WAITING && disks[0].jobs[0].count == 8);
+    /* A failure is the request's; not supported after all is for ever. */
+    prepare();
+    mock_set(BACK "/feature-discard", "1");
+    CHECK(xen_blk_get(0, &device) == BASE_OK);
+    b.status = BLKIF_RSP_ERROR;
+    CHECK(submit(BASE_BLOCK_DISCARD, 0, 8, NULL, NULL) == BASE_OK);
+    CHECK(settle(done, 2) == 1 && done[0].status == BASE_IO);
+    CHECK(xen_blk_get(0, &device) == BASE_OK && device.discards);
+    b.status = BLKIF_RSP_EOPNOTSUPP;
+    CHECK(submit(BASE_BLOCK_DISCARD, 0, 8, NULL, NULL) == BASE_OK);
+    CHECK(settle(done, 2) == 1 && done[0].status == BASE_IO);
+    CHECK(xen_blk_get(0, &device) == BASE_OK && !device.discards);
+    CHECK(submit(BASE_BLOCK_DISCARD, 0, 8, NULL, NULL) == BASE_IO);
+    check_idle();
+    /* Not of a disk that is only read. */
+    prepare();
+    mock_set(BACK "/feature-discard", "1");
+    mock_set(BACK "/info", "4");
+    CHECK(xen_blk_get(0, &device) == BASE_OK && !device.discards);
+}
+
 /* After a lie: one line, every request ends, BASE_IO from then on. */
 static void check_broken(unsigned under_way)
 {
@@ -462,6 +536,7 @@ int main(void)
     test_data(256, 1000); /* pages for a piece, and few more */
     test_many();
     test_flush();
+    test_discard();
     test_lies();
     test_goes_and_comes();
     test_resume();

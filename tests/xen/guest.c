@@ -7,19 +7,28 @@
  *   wait       until SIGTERM, which is what xl shutdown becomes; ends with 0
  *   echo       prints the line that is typed
  *   disk       copies the first half of /dev/vda to the second
+ *   discard    gives the second half of /dev/vda back, but for its last 64 KiB,
+ *              and writes zeros to the 64 KiB before it
  *   load MIB   fills and checks that much memory for ever, with a line a round
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define CHUNK (64 * 1024)
 #define MIB   (1024 * 1024)
+
+/* linux/fs.h, linux/falloc.h */
+#define DISCARD   _IO(0x12, 119)
+#define ZEROOUT   _IO(0x12, 127)
+#define HOLE_KEEP 3
 
 static void fail(const char *what)
 {
@@ -78,6 +87,29 @@ static int disk(void)
     return 0;
 }
 
+static int discard(void)
+{
+    int disk = open("/dev/vda", O_RDWR);
+    off_t size;
+
+    if (disk < 0)
+        fail("/dev/vda");
+    size = lseek(disk, 0, SEEK_END);
+    uint64_t half[2] = {(uint64_t)size / 2, (uint64_t)size / 2 - CHUNK};
+    uint64_t before[2] = {(uint64_t)size / 2 - CHUNK, CHUNK};
+    if (ioctl(disk, DISCARD, half) != 0)
+        fail("BLKDISCARD");
+    if (ioctl(disk, ZEROOUT, before) != 0)
+        fail("BLKZEROOUT");
+    /* Xen's protocol promises no zeros. */
+    if (fallocate(disk, HOLE_KEEP, 0, CHUNK) == 0 || errno != EOPNOTSUPP)
+        fail("fallocate");
+    if (fsync(disk) != 0)
+        fail("fsync");
+    puts("guest: discarded");
+    return 0;
+}
+
 /* MemTotal of /proc/meminfo, in KiB. */
 static long memory_total(void)
 {
@@ -130,8 +162,10 @@ int main(int argc, char **argv)
         return echo();
     if (!strcmp(what, "disk"))
         return disk();
+    if (!strcmp(what, "discard"))
+        return discard();
     if (!strcmp(what, "load"))
         load((size_t)number * MIB);
-    fprintf(stderr, "usage: guest exit N|wait|echo|disk|load MIB\n");
+    fprintf(stderr, "usage: guest exit N|wait|echo|disk|discard|load MIB\n");
     return 2;
 }

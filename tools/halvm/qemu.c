@@ -154,8 +154,9 @@ static void add_disks(const struct run *run, struct words *command)
         const char *format = words_ends(path, ".qcow2") ? "qcow2" : "raw";
 
         words_add(command, "-drive");
+        /* Without discard=unmap what the program gives back stays used. */
         words_addf(command, "if=none,id=disk%zu,format=%s%s,file=%s", i, format,
-                   run->disks[i].read_only ? ",readonly=on" : "",
+                   run->disks[i].read_only ? ",readonly=on" : ",discard=unmap",
                    comma_quote(path));
         words_add(command, "-device");
         words_addf(command, "%s,drive=disk%zu", device(run, "blk"), i);

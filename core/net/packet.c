@@ -119,9 +119,22 @@ static int packet_getsockname(struct file *file, void *address)
 
 /* -- receiving -- */
 
+/* Of big-endian 16-bit words, added to sum; not folded. */
 static uint32_t sum_of(const uint8_t *data, size_t size, uint32_t sum)
 {
-    for (size_t i = 0; i + 1 < size; i += 2)
+    uint64_t wide = 0, word; /* in our byte order, which RFC 1071 allows */
+    size_t i = 0;
+
+    for (; i + 8 <= size; i += 8) {
+        memcpy(&word, data + i, 8);
+        wide += (word & 0xffffffff) + (word >> 32);
+    }
+    wide = (wide & 0xffffffff) + (wide >> 32);
+    wide = (wide & 0xffff) + (wide >> 16);
+    wide = (wide & 0xffff) + (wide >> 16);
+    wide = (wide & 0xffff) + (wide >> 16);
+    sum += __builtin_bswap16((uint16_t)wide);
+    for (; i + 1 < size; i += 2)
         sum += (uint32_t)(data[i] << 8 | data[i + 1]);
     if (size & 1)
         sum += (uint32_t)(data[size - 1] << 8);

@@ -346,7 +346,10 @@ $(N)/web: $(HALVM_NET_HS) $(wildcard examples/stack/*.hs) \
 demo: examples
 	sh examples/demo.sh
 
-check: all examples halvm-net
+# Two at a time, unless it was said how many.
+check:
+	+@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2) \
+		all examples halvm-net
 	tests/check
 
 # Xen's guests in full: every test as PV and PVH, domains that come and go,
@@ -356,12 +359,13 @@ check-xen-full: all examples
 	tests/check base-xen base-xen-old sys-xen-pv sys-xen-pvh hs-xen-pv \
 		hs-xen-pvh torture-xen-pv torture-xen-pvh xen-full
 
-# Every n at which memory can fail while a program boots and runs, and the
-# loops of tests/fault on Xen, too.
+# Haskell at the end of memory, a thousand seeds on each base: hours.
 .PHONY: check-memory
 check-memory: all
 	tests/check memory-full
 
+# Every n at which memory can fail while a program boots and runs, and the
+# loops of tests/fault on Xen, too.
 .PHONY: check-fault-full
 check-fault-full: all
 	tests/check fault-full fault-xen-pv fault-xen-pvh

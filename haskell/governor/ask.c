@@ -87,6 +87,15 @@ static bool inside_has(W_ blocks)
     return false;
 }
 
+static void allow(W_ blocks, W_ free_mb)
+{
+    W_ most = free_mb / 2 * BLOCKS_PER_MBLOCK;
+
+    allowance = blocks < most ? blocks : most;
+    if (allowance > ALLOWANCE_MAX)
+        allowance = ALLOWANCE_MAX;
+}
+
 /* Looks closely, and sets the next allowance. */
 static bool fits(W_ blocks)
 {
@@ -94,8 +103,8 @@ static bool fits(W_ blocks)
     bool there;
 
     LOCK();
-    limit = limit_blocks();
     outside = budget_free_mb();
+    limit = limit_blocks(outside);
     there = n_alloc_blocks + blocks <= limit &&
             (outside >= megablocks(blocks) || inside_has(blocks));
     UNLOCK();
@@ -105,17 +114,8 @@ static bool fits(W_ blocks)
     /* Only objects of less than a megablock use it, so that each finds room
      * in a fresh one. */
     if (outside > megablocks(blocks) + 1 && limit > n_alloc_blocks + blocks)
-        ask_allow(limit - n_alloc_blocks - blocks);
+        allow(limit - n_alloc_blocks - blocks, outside);
     return true;
-}
-
-void ask_allow(W_ blocks)
-{
-    W_ most = budget_free_mb() / 2 * BLOCKS_PER_MBLOCK;
-
-    allowance = blocks < most ? blocks : most;
-    if (allowance > ALLOWANCE_MAX)
-        allowance = ALLOWANCE_MAX;
 }
 
 /* A collection that was asked for here does not throw HeapOverflow to the main

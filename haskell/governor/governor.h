@@ -72,8 +72,8 @@ void limit_defaults(void); /* before the runtime reads its flags */
 void limit_start(void);    /* after it has read them */
 void limit_gc_begins(void);
 void limit_gc_ends(bool major);
-/* Blocks that Haskell may have allocated in all, as things are now. */
-W_ limit_blocks(void);
+/* Blocks that Haskell may have allocated in all, with so much free. */
+W_ limit_blocks(W_ free_mb);
 /* Blocks free inside the megablocks that the runtime has. */
 W_ limit_blocks_inside(void);
 /* Whether the runtime has several megablocks, and little in them. */
@@ -88,9 +88,6 @@ enum ask_answer { ASK_FITS, ASK_COLLECT, ASK_OVERFLOW };
  * ASK_COLLECT was the answer before, and is not again. */
 W_ governor_ask(W_ bytes, W_ collected);
 void ask_gc_ended(bool major);
-/* Blocks of large objects that need no further question. */
-void ask_allow(W_ blocks);
-
 /* Gives the system the runtime's whole free megablocks; false: there were
  * none. By a thread that does not hold the runtime's lock. */
 bool ask_give_back(void);

@@ -21,8 +21,11 @@ static W_ blocks_live;    /* after the last major collection */
 #define SMALL_MB   32
 #define SMALL_AREA (256 * 1024 / BLOCK_SIZE)
 
+/* So few megablocks are not worth putting together (limit_is_scattered). */
 #define SCATTERED_MB 4
-#define TIME_BLOCKS  (MBLOCK_SIZE / BLOCK_SIZE)
+
+/* What may be allocated past the limit before all is collected again. */
+#define TIME_BLOCKS (MBLOCK_SIZE / BLOCK_SIZE)
 
 /* What live data may not use: a sixteenth, for what is allocated between the
  * moment when the limit is passed and the moment when the program has acted
@@ -69,9 +72,9 @@ W_ limit_blocks_live(void)
  * half of them count. (Whole megablocks are given back after a collection if
  * little is left, and count then as free.)
  */
-W_ limit_blocks(void)
+W_ limit_blocks(W_ free_mb)
 {
-    W_ outside = budget_free_mb() * BLOCKS_PER_MBLOCK;
+    W_ outside = free_mb * BLOCKS_PER_MBLOCK;
     W_ there = n_alloc_blocks + limit_blocks_inside() / 2 + outside;
     W_ missing =
         (budget_reserve_target_mb() - budget_reserve_mb()) * BLOCKS_PER_MBLOCK;
@@ -117,7 +120,7 @@ void limit_start(void)
     user_compact = RtsFlags.GcFlags.compact;
     budget_reserve_fill();
 
-    W_ limit = limit_blocks();
+    W_ limit = limit_blocks(budget_free_mb());
 
     RtsFlags.GcFlags.maxHeapSize = (uint32_t)limit;
     RtsFlags.GcFlags.pcFreeHeap = FREE_PERCENT;
@@ -145,9 +148,9 @@ static W_ blocks_young(void)
  * compacted where it is (rts/sm/Compact.c), which is slower, and leaves what
  * lives scattered over the megablocks. old: blocks that may have to be copied.
  */
-static bool has_room_to_copy(W_ old)
+static bool has_room_to_copy(W_ old, W_ free_mb)
 {
-    W_ outside = (budget_free_mb() + budget_reserve_mb()) * BLOCKS_PER_MBLOCK;
+    W_ outside = (free_mb + budget_reserve_mb()) * BLOCKS_PER_MBLOCK;
 
     return blocks_young() + old + BLOCKS_PER_MBLOCK <=
            limit_blocks_inside() + outside;
@@ -163,17 +166,20 @@ static bool has_room_to_copy(W_ old)
  */
 void limit_gc_begins(void)
 {
+    W_ free_mb;
+
     if (!governor_on)
         return;
-    RtsFlags.GcFlags.maxHeapSize = (uint32_t)limit_blocks();
+    free_mb = budget_free_mb();
+    RtsFlags.GcFlags.maxHeapSize = (uint32_t)limit_blocks(free_mb);
     RtsFlags.GcFlags.compact = true;
-    if (n_capabilities == 1 && !has_room_to_copy(oldest_gen->n_blocks))
+    if (n_capabilities == 1 && !has_room_to_copy(oldest_gen->n_blocks, free_mb))
         oldest_gen->mark = oldest_gen->compact = 1;
 }
 
 /* How the next major collection will be, as far as can be told now: as the
  * runtime decides it (resizeGenerations), by what lives. */
-static void choose_compaction(void)
+static void choose_compaction(W_ free_mb)
 {
     W_ old = n_capabilities == 1
                  ? oldest_gen->n_blocks
@@ -181,42 +187,59 @@ static void choose_compaction(void)
     W_ threshold = RtsFlags.GcFlags.maxHeapSize / 100 *
                    (W_)RtsFlags.GcFlags.compactThreshold;
     bool compact = user_compact || oldest_gen->n_blocks > threshold ||
-                   !has_room_to_copy(old);
+                   !has_room_to_copy(old, free_mb);
 
     oldest_gen->mark = oldest_gen->compact = compact;
 }
 
 /* The runtime keeps megablocks for the next collection; where little is left
- * for others, it gets them back when it needs them. */
-static void give_back(void)
+ * for others, they get them now. */
+static void give_back(W_ free_mb, W_ total_mb)
 {
-    if (budget_free_mb() < budget_total() / MBLOCK_SIZE / 4)
+    if (free_mb < total_mb / 4)
         returnMemoryToOS(UINT32_MAX);
+    if (budget_reserve_mb() < budget_reserve_target_mb())
+        budget_reserve_fill();
+}
+
+/* Past its limit the runtime would collect all generations each time that the
+ * allocation area is used up, until the program has acted on HeapOverflow. */
+static void give_time(void)
+{
+    W_ old = oldest_gen->n_blocks + oldest_gen->n_large_blocks +
+             oldest_gen->n_compact_blocks;
+
+    if (oldest_gen->max_blocks < old + TIME_BLOCKS)
+        oldest_gen->max_blocks = old + TIME_BLOCKS;
 }
 
 /* Few free pages and much that may be garbage: the next collection looks at
  * all of it. */
-static void hurry(void)
+static void hurry(W_ free_mb, W_ total_mb)
 {
     W_ since = n_alloc_blocks > blocks_live ? n_alloc_blocks - blocks_live : 0;
 
-    if (budget_free_mb() < budget_total() / MBLOCK_SIZE / 8 &&
-        since > blocks_live / 4 + BLOCKS_PER_MBLOCK)
+    if (free_mb < total_mb / 8 && since > blocks_live / 4 + BLOCKS_PER_MBLOCK)
         oldest_gen->max_blocks = 0;
 }
 
+/* The budget is looked at once, since as a Linux process that costs files to
+ * be read; what is given back here is room that nobody counts on yet. */
 void limit_gc_ends(bool major)
 {
+    W_ free_mb, total_mb;
 
     if (!governor_on)
         return;
-    if (major)
+    free_mb = budget_free_mb();
+    total_mb = budget_total() / MBLOCK_SIZE;
+    give_back(free_mb, total_mb);
+    if (major) {
         blocks_live = n_alloc_blocks;
-    give_back();
-    if (budget_reserve_mb() < budget_reserve_target_mb())
-        budget_reserve_fill();
-    if (!major)
-        hurry();
-    choose_compaction();
+        give_time();
+    } else {
+        hurry(free_mb, total_mb);
+    }
+    choose_compaction(free_mb);
     ask_gc_ended(major);
 }

@@ -407,6 +407,13 @@ static void tx_drop(struct interface *interface)
     interface->tx_blocked = false;
 }
 
+uint32_t net_interface_features(const struct netif *netif)
+{
+    const struct interface *interface = netif->state;
+
+    return netif_get_index(netif) == 1 ? 0 : interface->features;
+}
+
 int net_interface_take(struct netif *netif, void (*ready)(void *context),
                        void *context)
 {

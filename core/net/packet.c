@@ -7,7 +7,9 @@
  * socket is closed. (Linux gives each such socket a copy of every frame.) A
  * message is a whole Ethernet frame. Frames stay in the device until they are
  * asked for, and are copied once, between the device and the application; but
- * for the one that poll looks for, which is held here.
+ * for the one that poll looks for, which is held here. From a device that joins
+ * segments of TCP two are asked for, the second into memory of the socket's:
+ * the joined ones have room then, and are cut (cut.c).
  *
  * Monitor held.
  */
@@ -15,8 +17,17 @@
 #include <net/if_arp.h>
 #include <netpacket/packet.h>
 
+#include "core/net/cut.h"
 #include "core/net/provider.h"
 #include "core/net/socket.h"
+
+/* Frames that cannot be cut, one after the other, before others have a turn. */
+#define LOST_MAX 64
+
+/* linux/if_packet.h: struct tpacket_stats */
+struct packet_statistics {
+    uint32_t received, dropped;
+};
 
 struct packet {
     struct net_socket socket;
@@ -24,6 +35,10 @@ struct packet {
     uint16_t protocol;   /* as it was asked for; all frames are given */
     bool asked;          /* the device has nothing since the last news */
     bool full;           /* it had no room since the last news */
+    uint8_t *large;      /* LIMIT_FRAME_LARGE bytes; NULL: never needed */
+    struct net_cut cut;  /* what is there of it that was not given yet */
+    uint32_t received;   /* frames since they were asked for, the lost too */
+    uint32_t dropped;    /* of them, what could not be cut */
     size_t held_size;    /* 0: no frame is held */
     uint8_t held[LIMIT_FRAME_SIZE];
 };
@@ -56,6 +71,7 @@ static int packet_bind(struct file *file, const void *address, unsigned size)
     struct packet *packet = packet_of(file);
     struct sockaddr_ll in;
     struct netif *netif;
+    uint8_t *large = NULL;
     int result;
 
     if (size < offsetof(struct sockaddr_ll, sll_addr))
@@ -67,9 +83,18 @@ static int packet_bind(struct file *file, const void *address, unsigned size)
     netif = net_interface_by_index((unsigned)in.sll_ifindex);
     if (!netif || in.sll_ifindex < 2)
         return -ENODEV; /* there is nothing to take of the loopback */
+    if (net_interface_features(netif) & BASE_NET_RX_LARGE) {
+        large = net_alloc(LIMIT_FRAME_LARGE);
+        if (!large)
+            return -ENOMEM;
+    }
     result = net_interface_take(netif, ready, packet);
-    if (result != 0)
+    if (result != 0) {
+        if (large)
+            net_free(large);
         return result;
+    }
+    packet->large = large;
     packet->netif = netif;
     packet->protocol = in.sll_protocol;
     return 0;
@@ -93,71 +118,78 @@ static int packet_getsockname(struct file *file, void *address)
 
 /* -- receiving -- */
 
-static uint32_t sum_of(const uint8_t *data, size_t size, uint32_t sum)
+/* What came behind the frame that was asked for; a large one is cut. */
+static bool large_begin(struct packet *packet, uint8_t *frame, size_t size,
+                        uint32_t flags)
 {
-    for (size_t i = 0; i + 1 < size; i += 2)
-        sum += (uint32_t)(data[i] << 8 | data[i + 1]);
-    if (size & 1)
-        sum += (uint32_t)(data[size - 1] << 8);
-    return sum;
+    bool is_good =
+        net_cut_begin(&packet->cut, frame, size, flags, packet->netif->mtu);
+
+    if (!is_good) {
+        memset(&packet->cut, 0, sizeof(packet->cut));
+        packet->received++;
+        packet->dropped++;
+    }
+    return is_good;
 }
 
 /*
- * A frame of a neighbour on the same host may come without its TCP or UDP
- * checksum, which the device then calls good. The program's own stack wants to
- * check it: so it is made. Fragments never come so.
+ * The next frame of the device's into LIMIT_FRAME_SIZE bytes at data; its size,
+ * 0: there is none, or *lost: one that could not be cut. A device that joins
+ * segments needs more room, which is ours, behind what data has. So a frame
+ * that needs it is in one piece in ours as soon as its beginning is moved
+ * there; one that does not is where it belongs, and the next one, which the
+ * device may have put into ours, stays there until it is asked for.
  */
-static void checksum_make(uint8_t *frame, size_t size)
+static size_t take_from_device(struct packet *packet, void *data, bool *lost)
 {
-    uint8_t *ip = frame + ETH_HLEN;
-    size_t header = 40, total, address = 8, addresses = 32, at;
-    uint8_t protocol = ip[6];
-    uint32_t sum;
+    const uint32_t room = LIMIT_FRAME_SIZE;
+    struct base_net_frame frames[2] = {{.data = data, .size = room}};
+    unsigned count = 1;
 
-    if (size < ETH_HLEN + 40)
-        return;
-    if (frame[12] == 0x08 && frame[13] == 0x00) {
-        header = (ip[0] & 15u) * 4u;
-        total = (size_t)(ip[2] << 8 | ip[3]);
-        protocol = ip[9];
-        address = 12;
-        addresses = 8;
-        if (header < 20 || (ip[6] & 0x3f) != 0 || ip[7] != 0)
-            return;
-    } else if (frame[12] == 0x86 && frame[13] == 0xdd) {
-        total = 40 + (size_t)(ip[4] << 8 | ip[5]);
-    } else {
-        return;
+    if (packet->large) {
+        frames[count++] = (struct base_net_frame){
+            .data = packet->large + room, .size = LIMIT_FRAME_LARGE - room};
     }
-    at = protocol == IPPROTO_TCP ? 16 : protocol == IPPROTO_UDP ? 6 : 0;
-    if (at == 0 || total > size - ETH_HLEN || total < header + at + 2)
-        return;
-    total -= header;
-    ip[header + at] = ip[header + at + 1] = 0;
-    sum = sum_of(ip + address, addresses, protocol + (uint32_t)total);
-    sum = sum_of(ip + header, total, sum);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
-    if (sum == 0 && protocol == IPPROTO_UDP)
-        sum = 0xffff;
-    ip[header + at] = (uint8_t)(sum >> 8);
-    ip[header + at + 1] = (uint8_t)sum;
+    count = net_interface_receive(packet->netif, frames, count);
+    packet->asked = count == 0;
+    if (count == 0)
+        return 0;
+    if (frames[0].flags & BASE_NET_MORE) {
+        ASSERT(count == 2 && frames[0].size == room);
+        memcpy(packet->large, data, room);
+        *lost = !large_begin(packet, packet->large, room + frames[1].size,
+                             frames[0].flags);
+        return net_cut_next(&packet->cut, data);
+    }
+    if (count == 2)
+        large_begin(packet, packet->large + room, frames[1].size,
+                    frames[1].flags);
+    if (frames[0].flags & BASE_NET_CHECKSUM_GOOD)
+        net_checksum_make(data, frames[0].size);
+    return frames[0].size;
 }
 
-/* A frame into memory of core's, or of the application's that was looked at. */
-static size_t take_frame(struct packet *packet, void *data, size_t room)
+/* A frame into LIMIT_FRAME_SIZE bytes of core's, or of the application's that
+ * were looked at. Its size; 0: none, and news will come. */
+static size_t take_frame(struct packet *packet, void *data)
 {
-    struct base_net_frame frame = {.data = data, .size = (uint32_t)room};
+    size_t size = net_cut_next(&packet->cut, data);
 
-    if (packet->asked)
-        return 0;
-    if (net_interface_receive(packet->netif, &frame, 1) == 1) {
-        if (frame.flags & BASE_NET_CHECKSUM_GOOD)
-            checksum_make(data, frame.size);
-        return frame.size;
+    for (unsigned i = 0; size == 0 && !packet->asked; i++) {
+        bool lost = false;
+
+        /* Nobody sends so many on purpose: the others run first. */
+        if (i == LOST_MAX) {
+            net_interfaces_later();
+            return 0;
+        }
+        size = take_from_device(packet, data, &lost);
+        ASSERT(size > 0 || lost || packet->asked);
     }
-    packet->asked = true;
-    return 0;
+    if (size > 0)
+        packet->received++;
+    return size;
 }
 
 /* Whether the application can have size bytes written there. */
@@ -219,11 +251,10 @@ static long packet_recvmsg(struct file *file, struct msghdr *message, int flags)
         if (direct) {
             if (!writable(iov->iov_base, LIMIT_FRAME_SIZE))
                 return -EFAULT;
-            size = take_frame(packet, iov->iov_base, LIMIT_FRAME_SIZE);
+            size = take_frame(packet, iov->iov_base);
         } else {
             if (packet->held_size == 0)
-                packet->held_size =
-                    take_frame(packet, packet->held, sizeof(packet->held));
+                packet->held_size = take_frame(packet, packet->held);
             size = packet->held_size;
         }
         if (size > 0) {
@@ -310,9 +341,24 @@ static int packet_setsockopt(struct file *file, int level, int name,
     return net_option_set(&packet_of(file)->socket, level, name, value, size);
 }
 
+/* Counts from the last time that it was asked for, as on Linux. */
+static int statistics_get(struct packet *packet, void *value, unsigned *size)
+{
+    const struct packet_statistics counted = {packet->received,
+                                              packet->dropped};
+
+    if (*size > sizeof(counted))
+        *size = sizeof(counted);
+    memcpy(value, &counted, *size);
+    packet->received = packet->dropped = 0;
+    return 0;
+}
+
 static int packet_getsockopt(struct file *file, int level, int name,
                              void *value, unsigned *size)
 {
+    if (level == SOL_PACKET && name == PACKET_STATISTICS)
+        return statistics_get(packet_of(file), value, size);
     if (level != SOL_SOCKET)
         return -ENOPROTOOPT;
     return net_option_get(&packet_of(file)->socket, level, name, value, size);
@@ -327,8 +373,7 @@ static uint32_t packet_poll(struct file *file, struct file_poller *poller)
     if (!packet->netif)
         return POLLOUT | POLLWRNORM;
     if (packet->held_size == 0)
-        packet->held_size =
-            take_frame(packet, packet->held, sizeof(packet->held));
+        packet->held_size = take_frame(packet, packet->held);
     if (packet->held_size > 0)
         events |= POLLIN | POLLRDNORM;
     if (!packet->full)
@@ -348,6 +393,8 @@ static void packet_release(struct file *file)
 
     if (packet->netif)
         net_interface_give_back(packet->netif);
+    if (packet->large)
+        net_free(packet->large);
     net_free(packet);
     net_memory_trim();
 }

@@ -310,10 +310,46 @@ $(E)/web: $(wildcard examples/web/*.hs) $(READY) | all
 		'-optP-DGIT_HASH="$(GIT_HASH)"' -outputdir $@.obj -o $@ \
 		examples/web/Main.hs
 
+# -- halvm-net as an ordinary Linux process, for its tests -----------------------
+
+N := $(B)/halvm-net
+HALVM_NET_HS := $(shell find haskell/halvm-net -name '*.hs') \
+	$(wildcard examples/decoy/*.hs)
+# Plain GHC. The modules are compiled once, for all three.
+HALVM_NET_GHC := ghc -v0 -O -Wall -Wno-incomplete-uni-patterns \
+	-Wno-missing-home-modules -ihaskell/halvm-net/src -outputdir $(N)/obj
+.PHONY: halvm-net
+halvm-net: $(N)/interop $(N)/properties $(N)/decoy $(N)/web
+$(N)/done: $(HALVM_NET_HS)
+	@mkdir -p $(N)
+	@echo "  GHC haskell/halvm-net (a minute)"
+	$(Q)$(HALVM_NET_GHC) -ihaskell/halvm-net/tests -main-is Main \
+		-o $(N)/interop haskell/halvm-net/tests/Interop.hs
+	$(Q)rm -f $(N)/obj/Main.*
+	$(Q)$(HALVM_NET_GHC) -ihaskell/halvm-net/tests \
+		-o $(N)/properties haskell/halvm-net/tests/Properties.hs
+	$(Q)rm -f $(N)/obj/Main.*
+	$(Q)$(HALVM_NET_GHC) -iexamples/decoy \
+		-o $(N)/decoy examples/decoy/Main.hs
+	@touch $@
+$(N)/interop $(N)/properties $(N)/decoy: $(N)/done
+# A server that takes the stack as its network.
+$(N)/web: $(HALVM_NET_HS) $(wildcard examples/stack/*.hs) \
+		examples/stack/haskell/Stack.hs $(READY) | all
+	@mkdir -p $(N)
+	@echo "  GHC examples/stack over halvm-net (a minute)"
+	@rm -f $@
+	$(Q)$(B)/bin/halvm-ghc -v0 -O2 -threaded -ihaskell/halvm-net/src \
+		-iexamples/stack -iexamples/stack/haskell -outputdir $(N)/web.obj \
+		-o $@ examples/stack/Main.hs
+
 demo: examples
 	sh examples/demo.sh
 
-check: all examples
+# Two at a time, unless it was said how many.
+check:
+	+@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2) \
+		all examples halvm-net
 	tests/check
 
 # Xen's guests in full: every test as PV and PVH, domains that come and go,
@@ -323,12 +359,13 @@ check-xen-full: all examples
 	tests/check base-xen base-xen-old sys-xen-pv sys-xen-pvh hs-xen-pv \
 		hs-xen-pvh torture-xen-pv torture-xen-pvh xen-full
 
-# Every n at which memory can fail while a program boots and runs, and the
-# loops of tests/fault on Xen, too.
+# Haskell at the end of memory, a thousand seeds on each base: hours.
 .PHONY: check-memory
 check-memory: all
 	tests/check memory-full
 
+# Every n at which memory can fail while a program boots and runs, and the
+# loops of tests/fault on Xen, too.
 .PHONY: check-fault-full
 check-fault-full: all
 	tests/check fault-full fault-xen-pv fault-xen-pvh

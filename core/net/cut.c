@@ -9,7 +9,6 @@
  */
 #include "core/net/cut.h"
 
-#include "lwip/inet_chksum.h"
 #include "lwip/prot/ip.h"
 #include "lwip/prot/tcp.h"
 
@@ -99,39 +98,50 @@ static bool packet_of(uint8_t *frame, size_t size, struct packet *out)
     return true;
 }
 
-/* The sum of the pseudo header, in 16 bits. */
-static uint32_t pseudo_sum(const struct packet *packet)
+/* In 16 bits: a sum of so many bytes' 16-bit words, big-endian, and of `sum`.
+ * They are added eight bytes at a time in our own byte order, which comes to
+ * the same when the result is turned (RFC 1071, section 2). */
+static uint32_t sum_of(const uint8_t *data, size_t size, uint32_t sum)
 {
-    const uint8_t *addresses = packet->ip + (packet->is_ip6 ? 8 : 12);
-    uint32_t sum = packet->protocol + packet->data_size;
+    uint64_t wide = 0, word;
+    size_t i = 0;
 
-    for (unsigned i = 0; i < (packet->is_ip6 ? 32 : 8); i += 2)
-        sum += get16(addresses + i);
+    for (; i + 8 <= size; i += 8) {
+        memcpy(&word, data + i, 8);
+        wide += (word & 0xffffffff) + (word >> 32);
+    }
+    word = 0;
+    memcpy(&word, data + i, size - i);
+    wide += (word & 0xffffffff) + (word >> 32);
+    wide = (wide & 0xffffffff) + (wide >> 32);
+    wide = (wide & 0xffff) + (wide >> 16);
+    wide = (wide & 0xffff) + (wide >> 16);
+    wide = (wide & 0xffff) + (wide >> 16);
+    sum = (sum & 0xffff) + (sum >> 16) + __builtin_bswap16((uint16_t)wide);
     sum = (sum & 0xffff) + (sum >> 16);
     return (sum & 0xffff) + (sum >> 16);
+}
+
+/* Of the pseudo header and the packet's data, in 16 bits. */
+static uint32_t packet_sum(const struct packet *packet)
+{
+    uint32_t sum =
+        sum_of(packet->ip + (packet->is_ip6 ? 8 : 12), packet->is_ip6 ? 32 : 8,
+               packet->protocol + packet->data_size);
+
+    return sum_of(packet->data, packet->data_size, sum);
 }
 
 /* `at`: the field's offset in the packet's data, which has it. */
 static void checksum_set(const struct packet *packet, uint32_t at)
 {
-    uint16_t checksum;
+    uint32_t checksum;
 
-    put16(packet->data + at, pseudo_sum(packet));
-    checksum = inet_chksum(packet->data, (u16_t)packet->data_size);
+    put16(packet->data + at, 0);
+    checksum = packet_sum(packet) ^ 0xffff;
     if (checksum == 0 && packet->protocol == IP_PROTO_UDP)
         checksum = 0xffff;
-    memcpy(packet->data + at, &checksum, 2);
-}
-
-static bool checksum_is_right(const struct packet *packet)
-{
-    uint16_t complement = inet_chksum(packet->data, (u16_t)packet->data_size);
-    uint8_t its[2];
-    uint32_t sum;
-
-    memcpy(its, &complement, 2);
-    sum = pseudo_sum(packet) + (get16(its) ^ 0xffff);
-    return (sum & 0xffff) + (sum >> 16) == 0xffff;
+    put16(packet->data + at, checksum);
 }
 
 void net_checksum_make(uint8_t *frame, size_t size)
@@ -170,9 +180,9 @@ static bool segments_of(struct net_cut *cut, uint8_t *frame, size_t size,
     if (mtu <= headers)
         return false;
     if (!packet.is_ip6 &&
-        inet_chksum(packet.ip, (u16_t)(packet.data - packet.ip)) != 0)
+        sum_of(packet.ip, (size_t)(packet.data - packet.ip), 0) != 0xffff)
         return false;
-    if (!(flags & BASE_NET_CHECKSUM_GOOD) && !checksum_is_right(&packet))
+    if (!(flags & BASE_NET_CHECKSUM_GOOD) && packet_sum(&packet) != 0xffff)
         return false;
     cut->ip_at = (uint32_t)(packet.ip - frame);
     cut->tcp_at = (uint32_t)(packet.data - frame);
@@ -211,7 +221,6 @@ static void headers_set(const struct net_cut *cut, uint8_t *out, uint32_t size)
         .is_ip6 = cut->is_ip6,
     };
     uint32_t ip_size = cut->tcp_at - cut->ip_at;
-    uint16_t checksum;
 
     if (cut->is_ip6) {
         put16(packet.ip + 4, packet.data_size);
@@ -220,8 +229,8 @@ static void headers_set(const struct net_cut *cut, uint8_t *out, uint32_t size)
         put16(packet.ip + AT_ID,
               get16(packet.ip + AT_ID) + offset / cut->part_size);
         put16(packet.ip + AT_IP_CHECKSUM, 0);
-        checksum = inet_chksum(packet.ip, (u16_t)ip_size);
-        memcpy(packet.ip + AT_IP_CHECKSUM, &checksum, 2);
+        put16(packet.ip + AT_IP_CHECKSUM,
+              sum_of(packet.ip, ip_size, 0) ^ 0xffff);
     }
     add32(packet.data + AT_SEQUENCE, offset);
     if (offset > 0)

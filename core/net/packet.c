@@ -8,8 +8,9 @@
  * message is a whole Ethernet frame. Frames stay in the device until they are
  * asked for, and are copied once, between the device and the application; but
  * for the one that poll looks for, which is held here. From a device that joins
- * segments of TCP two are asked for, the second into memory of the socket's:
- * the joined ones have room then, and are cut (cut.c).
+ * segments of TCP two are asked for, the second into memory of the socket's,
+ * from where it is copied again: the joined ones have room then, and are cut
+ * (cut.c).
  *
  * Monitor held.
  */

@@ -14,9 +14,8 @@
  * On a Linux without a limit there is no budget, and the governor is off.
  */
 #include "governor.h"
+#include "group.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -33,153 +32,7 @@ static enum { WORLD_NONE, WORLD_MACHINE, WORLD_RLIMIT, WORLD_GROUP } world;
 #define PAGE ((W_)4096)
 #define MB   ((W_)MBLOCK_SIZE)
 
-/* -- reading small files -- */
-
-/* All of a file as text, cut at size; false: it cannot be read. */
-static bool read_text(const char *path, char *text, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got;
-
-    if (fd < 0)
-        return false;
-    got = read(fd, text, size - 1);
-    close(fd);
-    if (got < 0)
-        return false;
-    text[got] = 0;
-    return true;
-}
-
-/* A decimal number at text; false: there is none ("max"). */
-static bool read_number(const char *text, W_ *number)
-{
-    *number = 0;
-    if (*text < '0' || *text > '9')
-        return false;
-    for (; *text >= '0' && *text <= '9'; text++)
-        *number = *number * 10 + (W_)(*text - '0');
-    return true;
-}
-
-static bool file_number(const char *path, W_ *number)
-{
-    char text[64];
-
-    return read_text(path, text, sizeof text) && read_number(text, number);
-}
-
-/* -- control groups (linux: admin-guide/cgroup-v1/memory.rst, cgroup-v2.rst) */
-
-#define GROUP_PATH_MAX 512
-/* As much as a page-aligned counter can say: no limit (v1). */
-#define GROUP_NO_LIMIT ((W_)1 << 62)
-
-static char group_usage[GROUP_PATH_MAX + 64];
-static char group_stat[GROUP_PATH_MAX + 64];
-static bool group_v1;
-static W_ group_limit;
-
-/* Looks in one folder for a limit; keeps the least. */
-static void group_look(const char *folder, bool v1)
-{
-    char path[GROUP_PATH_MAX + 64];
-    W_ limit;
-
-    strcpy(path, folder);
-    strcat(path, v1 ? "/memory.limit_in_bytes" : "/memory.max");
-    if (!file_number(path, &limit) || limit >= GROUP_NO_LIMIT ||
-        (group_limit != 0 && limit >= group_limit))
-        return;
-    group_limit = limit;
-    group_v1 = v1;
-    strcpy(group_usage, folder);
-    strcat(group_usage, v1 ? "/memory.usage_in_bytes" : "/memory.current");
-    strcpy(group_stat, folder);
-    strcat(group_stat, "/memory.stat");
-}
-
-/* The group's folder and those above it. In a container its own group is the
- * mount's root, whatever /proc/self/cgroup says. */
-static void group_look_upward(const char *mount, const char *name, bool v1)
-{
-    char folder[GROUP_PATH_MAX];
-    size_t root = strlen(mount);
-
-    if (root + strlen(name) + 1 > sizeof folder)
-        return;
-    strcpy(folder, mount);
-    strcat(folder, name);
-    for (;;) {
-        char *slash = strrchr(folder + root, '/');
-
-        group_look(folder, v1);
-        if (slash == NULL)
-            return;
-        *slash = 0;
-    }
-}
-
-/* One line of /proc/self/cgroup: "NUMBER:CONTROLLERS:NAME" (cgroups(7)). */
-static void group_line(char *line)
-{
-    char *controllers = strchr(line, ':'), *name;
-
-    if (controllers == NULL)
-        return;
-    *controllers++ = 0;
-    name = strchr(controllers, ':');
-    if (name == NULL)
-        return;
-    *name++ = 0;
-    if (controllers[0] == 0) {
-        group_look_upward("/sys/fs/cgroup", name, false);
-        return;
-    }
-    for (char *word = controllers; word != NULL;) {
-        char *comma = strchr(word, ',');
-
-        if (comma != NULL)
-            *comma++ = 0;
-        if (strcmp(word, "memory") == 0)
-            group_look_upward("/sys/fs/cgroup/memory", name, true);
-        word = comma;
-    }
-}
-
-static bool group_start(void)
-{
-    static char text[4096];
-
-    if (!read_text("/proc/self/cgroup", text, sizeof text))
-        return false;
-    for (char *line = text; line != NULL && *line != 0;) {
-        char *next = strchr(line, '\n');
-
-        if (next != NULL)
-            *next++ = 0;
-        group_line(line);
-        line = next;
-    }
-    return group_limit != 0;
-}
-
-/* What the kernel can drop to make room is not in use. */
-static W_ group_used(void)
-{
-    const char *key = group_v1 ? "\ntotal_inactive_file " : "\ninactive_file ";
-    char text[4096];
-    W_ used, cached;
-    const char *at;
-
-    if (!file_number(group_usage, &used))
-        return group_limit;
-    if (!read_text(group_stat, text, sizeof text) ||
-        (at = strstr(text, key)) == NULL ||
-        !read_number(at + strlen(key), &cached) || cached > used)
-        return used;
-    return used - cached;
-}
+static struct group group;
 
 /* -- RLIMIT_AS -- */
 
@@ -195,9 +48,9 @@ static W_ rlimit_now(void)
 /* Address space in use: the first number of /proc/self/statm, in pages. */
 static W_ rlimit_used(void)
 {
-    W_ pages;
+    uint64_t pages;
 
-    return file_number("/proc/self/statm", &pages) ? pages * PAGE : 0;
+    return group_file_number("/proc/self/statm", &pages) ? pages * PAGE : 0;
 }
 
 /* -- what all worlds have -- */
@@ -218,7 +71,7 @@ bool budget_start(void)
         world = WORLD_MACHINE;
     } else {
         limit = rlimit_now();
-        if (group_start() && (limit == 0 || group_limit < limit))
+        if (group_start(&group) && (limit == 0 || group.limit < limit))
             world = WORLD_GROUP;
         else if (limit != 0)
             world = WORLD_RLIMIT;
@@ -234,7 +87,7 @@ W_ budget_total(void)
     case WORLD_RLIMIT:
         return rlimit_now();
     case WORLD_GROUP:
-        return group_limit;
+        return group.limit;
     default:
         return sysinfo(&info) == 0 ? (W_)info.totalram : 0;
     }
@@ -248,8 +101,9 @@ W_ budget_free(void)
     if (world == WORLD_MACHINE)
         return sysinfo(&info) == 0 ? (W_)info.freeram : 0;
     total = budget_total();
-    used = world == WORLD_RLIMIT ? rlimit_used()
-                                 : group_used() + budget_reserve_mb() * MB;
+    used = world == WORLD_RLIMIT
+               ? rlimit_used()
+               : group_used(&group) + budget_reserve_mb() * MB;
     return total > used ? total - used : 0;
 }
 

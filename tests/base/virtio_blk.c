@@ -8,7 +8,11 @@
  * The disk is a folder as QEMU shows it; what is written goes elsewhere, to
  * where sectors that were discarded read as zeros.
  *
+ * Xen's disks have no zeroing, and discard only over some backends: on QEMU
+ * both must be there.
+ *
  * memory: 32M
+ * says: ranges: discard zero
  * skip: xen tests/xen/t-base runs it, over blkfront
  * device: virtio-blk,drive=d
  * qemu: -drive if=none,id=d,format=raw,file=fat:tests/base,snapshot=on
@@ -119,7 +123,10 @@ static void test_ranges(void)
 {
     const uint32_t count = 8192;
 
-    CHECK(device.discards && device.zeroes);
+    if (!device.discards || !device.zeroes) {
+        say("ranges: not both\n");
+        return;
+    }
     fill(out, count * SECTOR, 5);
     CHECK(do_one(BASE_BLOCK_WRITE, 0, count, out) == BASE_OK);
     CHECK(do_one(BASE_BLOCK_ZERO, 7, 1, NULL) == BASE_OK);
@@ -134,7 +141,7 @@ static void test_ranges(void)
           BASE_IO);
     CHECK(do_one(BASE_BLOCK_ZERO, 0, 0, NULL) == BASE_IO);
     check_zeros(count, 0, 0);
-    say("ranges\n");
+    say("ranges: discard zero\n");
 }
 
 /* Many at once, until BASE_AGAIN; every tag comes back exactly once. */

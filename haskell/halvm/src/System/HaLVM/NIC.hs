@@ -27,7 +27,7 @@
 --
 -- A frame is a whole Ethernet frame from the destination's address on, without
 -- the checksum at its end. It is copied once, between the device and a
--- 'ByteString'.
+-- 'ByteString'; twice where the device joins segments of TCP, which come cut.
 module System.HaLVM.NIC
   ( NIC, NICName, MAC (..), listNICs, openNIC, withNIC, closeNIC
   , nicName, nicMAC, nicMTU

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The memory limit of a Linux control group: see group.h. Called by budget.c.
+ */
+#include "group.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Above it a page-aligned counter of v1 says: no limit. */
+#define NO_LIMIT ((uint64_t)1 << 62)
+
+/* All of a file as text, cut at size; false: it cannot be read. */
+static bool read_text(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got;
+
+    if (fd < 0)
+        return false;
+    got = read(fd, text, size - 1);
+    close(fd);
+    if (got < 0)
+        return false;
+    text[got] = 0;
+    return true;
+}
+
+/* A decimal number at text; false: there is none ("max"), or too long a one. */
+static bool read_number(const char *text, uint64_t *number)
+{
+    *number = 0;
+    if (*text < '0' || *text > '9')
+        return false;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        if (*number > (UINT64_MAX - 9) / 10)
+            return false;
+        *number = *number * 10 + (uint64_t)(*text - '0');
+    }
+    return true;
+}
+
+bool group_file_number(const char *path, uint64_t *number)
+{
+    char text[64];
+
+    return read_text(path, text, sizeof text) && read_number(text, number);
+}
+
+/* Looks in one folder for a limit; keeps the least. */
+static void look(struct group *group, const char *folder, bool v1)
+{
+    char path[GROUP_PATH_MAX + 64];
+    uint64_t limit;
+
+    strcpy(path, folder);
+    strcat(path, v1 ? "/memory.limit_in_bytes" : "/memory.max");
+    if (!group_file_number(path, &limit) || limit == 0 || limit >= NO_LIMIT ||
+        (group->limit != 0 && limit >= group->limit))
+        return;
+    group->limit = limit;
+    group->v1 = v1;
+    strcpy(group->usage, folder);
+    strcat(group->usage, v1 ? "/memory.usage_in_bytes" : "/memory.current");
+    strcpy(group->stat, folder);
+    strcat(group->stat, "/memory.stat");
+}
+
+/* The group's folder and those above it. In a container its own group is the
+ * mount's root, whatever /proc/self/cgroup says. */
+static void look_upward(struct group *group, const char *root,
+                        const char *mount, const char *name, bool v1)
+{
+    char folder[GROUP_PATH_MAX];
+    size_t top = strlen(root) + strlen(mount);
+
+    if (name[0] != '/' || top + strlen(name) + 1 > sizeof folder)
+        return;
+    strcpy(folder, root);
+    strcat(folder, mount);
+    strcat(folder, name);
+    for (;;) {
+        char *slash = strrchr(folder + top, '/');
+
+        look(group, folder, v1);
+        if (slash == NULL)
+            return;
+        *slash = 0;
+    }
+}
+
+/* One line of /proc/self/cgroup: "NUMBER:CONTROLLERS:NAME" (cgroups(7)); no
+ * controllers: v2. */
+static void read_line(struct group *group, char *line, const char *root)
+{
+    char *controllers = strchr(line, ':'), *name;
+
+    if (controllers == NULL)
+        return;
+    *controllers++ = 0;
+    name = strchr(controllers, ':');
+    if (name == NULL)
+        return;
+    *name++ = 0;
+    if (controllers[0] == 0) {
+        look_upward(group, root, "", name, false);
+        return;
+    }
+    for (char *word = controllers; word != NULL;) {
+        char *comma = strchr(word, ',');
+
+        if (comma != NULL)
+            *comma++ = 0;
+        if (strcmp(word, "memory") == 0)
+            look_upward(group, root, "/memory", name, true);
+        word = comma;
+    }
+}
+
+bool group_find(struct group *group, char *text, const char *root)
+{
+    group->limit = 0;
+    for (char *line = text; line != NULL && *line != 0;) {
+        char *next = strchr(line, '\n');
+
+        if (next != NULL)
+            *next++ = 0;
+        read_line(group, line, root);
+        line = next;
+    }
+    return group->limit != 0;
+}
+
+bool group_start(struct group *group)
+{
+    static char text[4096];
+
+    return read_text("/proc/self/cgroup", text, sizeof text) &&
+           group_find(group, text, "/sys/fs/cgroup");
+}
+
+uint64_t group_used(const struct group *group)
+{
+    const char *key = group->v1 ? "\ntotal_inactive_file " : "\ninactive_file ";
+    char text[8192];
+    uint64_t used, cached;
+    const char *at;
+
+    if (!group_file_number(group->usage, &used))
+        return group->limit;
+    if (!read_text(group->stat, text, sizeof text) ||
+        (at = strstr(text, key)) == NULL ||
+        !read_number(at + strlen(key), &cached) || cached > used)
+        return used;
+    return used - cached;
+}

@@ -1,0 +1,199 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- |
+-- Module: HaLVM.Net.Run
+--
+-- The stack with a world around it: wires, a clock, random numbers. One lock
+-- holds the stack; a thread for each wire receives, one keeps the time, and
+-- calls are made by whoever wants something.
+--
+-- > net <- start config [wire]
+-- > Opened s <- request net (Open Tcp False)
+-- > answer <- waiting net s (Receive s 4096)
+-- > stop net
+module HaLVM.Net.Run
+  ( Net, start, startWith, stop, request, waiting, wakeOf, inspect, now
+  , setWakeHook, setTouchHook, setAddressHook, waitAddress, randomNumber
+  ) where
+
+import Control.Concurrent
+import Control.Exception
+import Control.Monad
+import qualified Data.ByteString as B
+import Data.IORef
+import qualified Data.IntMap.Strict as I
+import Data.Word
+import GHC.Clock (getMonotonicTimeNSec)
+import System.IO
+import System.Timeout (timeout)
+
+import HaLVM.Net.Bytes
+import HaLVM.Net.Stack
+import HaLVM.Net.Stack.State (random32)
+import HaLVM.Net.Wire
+
+data Net = Net
+  { netStack :: MVar Stack
+  , netWires :: I.IntMap Wire
+  , netWaiters :: IORef (I.IntMap [MVar ()]) -- with the stack's lock
+  , netKick :: MVar ()       -- an earlier deadline
+  , netSleep :: IORef Time   -- until when the clock's thread sleeps
+  , netWake :: IORef (SockId -> Ready -> IO ())
+  , netTouch :: IORef (Touch -> IO ())
+  , netMoved :: IORef (IO ())
+  , netThreads :: IORef [ThreadId]
+  }
+
+-- | Microseconds of the monotonic clock.
+now :: IO Time
+now = (\n -> fromIntegral (n `quot` 1000)) <$> getMonotonicTimeNSec
+
+-- | A stack on wires, which are its interfaces 1, 2, ... in their order, with
+-- a secret from @/dev/urandom@.
+start :: Config -> [Wire] -> IO Net
+start config wires = do
+  bytes <- withBinaryFile "/dev/urandom" ReadMode (`B.hGet` 16)
+  when (B.length bytes < 16) (throwIO (userError "halvm-net: no random numbers"))
+  startWith (Key (u64 bytes 0) (u64 bytes 8)) config wires
+
+-- | The same with a secret of one's own.
+startWith :: Key -> Config -> [Wire] -> IO Net
+startWith key config wires = do
+  time <- now
+  let (stack, actions) = newStack time key config
+  net <- Net <$> newMVar stack <*> pure (I.fromList (zip [1 ..] wires))
+    <*> newIORef I.empty <*> newEmptyMVar <*> newIORef 0
+    <*> newIORef (\_ _ -> pure ()) <*> newIORef (\_ -> pure ()) <*> newIORef (pure ()) <*> newIORef []
+  perform net actions
+  threads <- mapM (\(i, w) -> forkIO (receiver net i w)) (I.toList (netWires net))
+  clock <- forkIO (keepTime net)
+  writeIORef (netThreads net) (clock : threads)
+  pure net
+
+-- | Ends the threads. Connections are not closed.
+stop :: Net -> IO ()
+stop net = do
+  threads <- atomicModifyIORef' (netThreads net) (\ts -> ([], ts))
+  mapM_ killThread threads
+
+-- | What is told of every socket that becomes ready, in the stack's lock: it
+-- must not call the stack, and not wait.
+setWakeHook :: Net -> (SockId -> Ready -> IO ()) -> IO ()
+setWakeHook net = writeIORef (netWake net)
+
+-- | The same for whoever touches an address, if the configuration watches.
+setTouchHook :: Net -> (Touch -> IO ()) -> IO ()
+setTouchHook net = writeIORef (netTouch net)
+
+-- | The same when addresses of ours come or go.
+setAddressHook :: Net -> IO () -> IO ()
+setAddressHook net = writeIORef (netMoved net)
+
+-- All that touches the stack comes here: the lock, the step, its actions.
+locked :: Net -> (Time -> Stack -> (a, Stack, [Action])) -> (a -> IO b) -> IO b
+locked net f after = mask_ $ do
+  stack <- takeMVar (netStack net)
+  flip onException (void (tryPutMVar (netStack net) stack)) $ do
+    time <- now
+    let (a, stack', actions) = f time stack
+    _ <- evaluate stack'
+    perform net actions
+    b <- after a
+    putMVar (netStack net) stack'
+    sleeping <- readIORef (netSleep net)
+    when (nextDeadline stack' < sleeping) (void (tryPutMVar (netKick net) ()))
+    pure b
+
+perform :: Net -> [Action] -> IO ()
+perform _ [] = pure ()
+perform net actions = do
+  let frames = I.fromListWith (++)
+        [(i, [f]) | Transmit i f <- reverse actions]
+  forM_ (I.toList frames) $ \(i, fs) ->
+    forM_ (I.lookup i (netWires net)) (`wireSend` fs)
+  forM_ actions $ \a -> case a of
+    Woken s ready -> do
+      wakeOf net s
+      hook <- readIORef (netWake net)
+      hook s ready
+    Touched t -> readIORef (netTouch net) >>= ($ t)
+    AddressesChanged -> join (readIORef (netMoved net))
+    Transmit _ _ -> pure ()
+
+-- | Wakes whoever waits for a socket.
+wakeOf :: Net -> SockId -> IO ()
+wakeOf net s = do
+  found <- atomicModifyIORef' (netWaiters net) $ \m ->
+    (I.delete s m, I.findWithDefault [] s m)
+  mapM_ (`tryPutMVar` ()) found
+
+-- | A call, answered at once.
+request :: Net -> Call -> IO Answer
+request net c = locked net (`call` c) $ \answer -> do
+  case c of
+    Close s -> wakeOf net s
+    Abort s -> wakeOf net s
+    _ -> pure ()
+  pure answer
+
+-- | A call that waits while its answer is 'Again'; the socket is the one that
+-- it waits for.
+waiting :: Net -> SockId -> Call -> IO Answer
+waiting net s c = do
+  (answer, waiter) <- locked net (`call` c) $ \answer -> case answer of
+    Failed Again -> do
+      w <- newEmptyMVar
+      atomicModifyIORef' (netWaiters net) $ \m ->
+        (I.insertWith (++) s [w] m, ())
+      pure (answer, Just w)
+    _ -> pure (answer, Nothing)
+  case waiter of
+    Nothing -> pure answer
+    Just w -> do
+      takeMVar w `onException` atomicModifyIORef' (netWaiters net)
+        (\m -> (I.update (nonEmpty . filter (/= w)) s m, ()))
+      waiting net s c
+  where
+    nonEmpty xs = if null xs then Nothing else Just xs
+
+-- | A number that nobody can guess who does not know the secret.
+randomNumber :: Net -> IO Word32
+randomNumber net =
+  locked net (\_ s -> let (w, s') = random32 s in (w, s', [])) pure
+
+-- | Looks at the stack as it is now.
+inspect :: Net -> (Time -> Stack -> a) -> IO a
+inspect net f = do
+  stack <- readMVar (netStack net)
+  time <- now
+  pure (f time stack)
+
+-- | Waits until there is an address that is not link-local, so many
+-- microseconds at most; whether there is.
+waitAddress :: Net -> Time -> IO Bool
+waitAddress net limit = go (limit `quot` 20000)
+  where
+    go n = do
+      found <- inspect net (\_ s -> not (null (usable s)))
+      if found || n <= 0 then pure found else threadDelay 20000 >> go (n - 1)
+    usable s = [a | (_, a, _) <- addresses s, not (isLinkLocal a)]
+
+receiver :: Net -> Int -> Wire -> IO ()
+receiver net i wire = do
+  frames <- wireReceive wire
+  unless (null frames) $ do
+    locked net (\t s -> let (s', as) = step t (Frames i frames) s in ((), s', as)) pure
+    receiver net i wire
+
+keepTime :: Net -> IO ()
+keepTime net = forever $ do
+  next <- nextDeadline <$> readMVar (netStack net)
+  writeIORef (netSleep net) next
+  -- The stack may have changed between the two.
+  again <- nextDeadline <$> readMVar (netStack net)
+  time <- now
+  if again <= time
+    then locked net (\t s -> let (s', as) = step t TimePasses s in ((), s', as)) pure
+    else if again == never
+      then takeMVar (netKick net)
+      else void (timeout (again - time) (takeMVar (netKick net)))
+

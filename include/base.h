@@ -287,9 +287,10 @@ struct base {
      * another after a migration), and then dev_get tells. */
     unsigned (*net_send)(unsigned index, const struct base_net_frame *frames,
                          unsigned count);
-    /* Receives into frames[].data; returns how many entries were filled, and
-     * leaves the others as they are. A frame for which too few are left waits
-     * for the next call, and is lost where all of a call's are too few. */
+    /* Receives into frames[].data, each of LIMIT_FRAME_SIZE bytes or more;
+     * returns how many entries were filled, and leaves the others as they are.
+     * A frame for which too few are left waits for the next call, and is lost
+     * where all of a call's are too few. */
     unsigned (*net_recv)(unsigned index, struct base_net_frame *frames,
                          unsigned count);
     /* Starts a request; BASE_AGAIN: the queue is full, reap first. */

@@ -407,6 +407,13 @@ static void tx_drop(struct interface *interface)
     interface->tx_blocked = false;
 }
 
+uint32_t net_interface_features(const struct netif *netif)
+{
+    const struct interface *interface = netif->state;
+
+    return netif_get_index(netif) == 1 ? 0 : interface->features;
+}
+
 int net_interface_take(struct netif *netif, void (*ready)(void *context),
                        void *context)
 {
@@ -434,13 +441,6 @@ void net_interface_give_back(struct netif *netif)
     netif_set_link_up(netif);
     net_leave();
     net_interfaces_later(); /* what came meanwhile */
-}
-
-uint32_t net_interface_features(const struct netif *netif)
-{
-    const struct interface *interface = netif->state;
-
-    return netif_get_index(netif) == 1 ? 0 : interface->features;
 }
 
 unsigned net_interface_send(struct netif *netif,

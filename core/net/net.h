@@ -82,13 +82,13 @@ void net_interface_name(const struct netif *netif, char out[16]);
 /* For the fuzzer and the tests: one frame as if it had arrived. */
 void net_interface_input(struct netif *netif, const void *frame, size_t size);
 
+/* BASE_NET_*, as the device had them last; 0: the loopback. */
+uint32_t net_interface_features(const struct netif *netif);
 /* Takes an interface from lwIP, which sees it go down: ready is called for
  * whatever the device announces. 0, -EBUSY, -ENODEV (the loopback). */
 int net_interface_take(struct netif *netif, void (*ready)(void *context),
                        void *context);
 void net_interface_give_back(struct netif *netif);
-/* BASE_NET_*, as the device had them last. */
-uint32_t net_interface_features(const struct netif *netif);
 /* Of one that is taken, as the base's net_send and net_recv. */
 unsigned net_interface_send(struct netif *netif,
                             const struct base_net_frame *frames,

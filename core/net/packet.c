@@ -7,8 +7,10 @@
  * socket is closed. (Linux gives each such socket a copy of every frame.) A
  * message is a whole Ethernet frame. Frames stay in the device until they are
  * asked for, and are copied once, between the device and the application; but
- * for the one that poll looks for, which is held here, and for those of a
- * device that joins segments, which are copied twice and cut again.
+ * for the one that poll looks for, which is held here. From a device that joins
+ * segments of TCP two are asked for, the second into memory of the socket's,
+ * from where it is copied again: the joined ones have room then, and are cut
+ * (cut.c).
  *
  * Monitor held.
  */
@@ -16,29 +18,28 @@
 #include <net/if_arp.h>
 #include <netpacket/packet.h>
 
+#include "core/net/cut.h"
 #include "core/net/provider.h"
 #include "core/net/socket.h"
 
-/* What the largest frame takes, in rooms as net_recv wants them. */
-#define ROOMS ((LIMIT_FRAME_LARGE + LIMIT_FRAME_SIZE - 1) / LIMIT_FRAME_SIZE)
+/* Frames that cannot be cut, one after the other, before others have a turn. */
+#define LOST_MAX 64
 
-/* Where the device joins segments of TCP (BASE_NET_RX_LARGE), or a neighbour
- * never cut them: they are cut here, as the program's stack expects frames. */
-struct large {
-    struct base_net_frame rooms[ROOMS];
-    unsigned count, next; /* rooms that are filled, and the next to be given */
-    uint8_t *frame;       /* the one that is being cut, if payload > 0 */
-    size_t header, payload, done; /* of it: bytes */
-    uint8_t data[ROOMS * LIMIT_FRAME_SIZE];
+/* linux/if_packet.h: struct tpacket_stats */
+struct packet_statistics {
+    uint32_t received, dropped;
 };
 
 struct packet {
     struct net_socket socket;
-    struct large *large; /* NULL: the device has no large frames */
     struct netif *netif; /* NULL: not bound */
     uint16_t protocol;   /* as it was asked for; all frames are given */
     bool asked;          /* the device has nothing since the last news */
     bool full;           /* it had no room since the last news */
+    uint8_t *large;      /* LIMIT_FRAME_LARGE bytes; NULL: never needed */
+    struct net_cut cut;  /* what is there of it that was not given yet */
+    uint32_t received;   /* frames since they were asked for, the lost too */
+    uint32_t dropped;    /* of them, what could not be cut */
     size_t held_size;    /* 0: no frame is held */
     uint8_t held[LIMIT_FRAME_SIZE];
 };
@@ -71,6 +72,7 @@ static int packet_bind(struct file *file, const void *address, unsigned size)
     struct packet *packet = packet_of(file);
     struct sockaddr_ll in;
     struct netif *netif;
+    uint8_t *large = NULL;
     int result;
 
     if (size < offsetof(struct sockaddr_ll, sll_addr))
@@ -83,19 +85,17 @@ static int packet_bind(struct file *file, const void *address, unsigned size)
     if (!netif || in.sll_ifindex < 2)
         return -ENODEV; /* there is nothing to take of the loopback */
     if (net_interface_features(netif) & BASE_NET_RX_LARGE) {
-        packet->large = net_alloc(sizeof(*packet->large));
-        if (!packet->large)
-            return -ENOBUFS;
-        packet->large->count = packet->large->next = 0;
-        packet->large->payload = 0;
+        large = net_alloc(LIMIT_FRAME_LARGE);
+        if (!large)
+            return -ENOMEM;
     }
     result = net_interface_take(netif, ready, packet);
     if (result != 0) {
-        if (packet->large)
-            net_free(packet->large);
-        packet->large = NULL;
+        if (large)
+            net_free(large);
         return result;
     }
+    packet->large = large;
     packet->netif = netif;
     packet->protocol = in.sll_protocol;
     return 0;
@@ -119,230 +119,78 @@ static int packet_getsockname(struct file *file, void *address)
 
 /* -- receiving -- */
 
-/* Of big-endian 16-bit words, added to sum; not folded. */
-static uint32_t sum_of(const uint8_t *data, size_t size, uint32_t sum)
+/* What came behind the frame that was asked for; a large one is cut. */
+static bool large_begin(struct packet *packet, uint8_t *frame, size_t size,
+                        uint32_t flags)
 {
-    uint64_t wide = 0, word; /* in our byte order, which RFC 1071 allows */
-    size_t i = 0;
+    bool is_good =
+        net_cut_begin(&packet->cut, frame, size, flags, packet->netif->mtu);
 
-    for (; i + 8 <= size; i += 8) {
-        memcpy(&word, data + i, 8);
-        wide += (word & 0xffffffff) + (word >> 32);
+    if (!is_good) {
+        memset(&packet->cut, 0, sizeof(packet->cut));
+        packet->received++;
+        packet->dropped++;
     }
-    wide = (wide & 0xffffffff) + (wide >> 32);
-    wide = (wide & 0xffff) + (wide >> 16);
-    wide = (wide & 0xffff) + (wide >> 16);
-    wide = (wide & 0xffff) + (wide >> 16);
-    sum += __builtin_bswap16((uint16_t)wide);
-    for (; i + 1 < size; i += 2)
-        sum += (uint32_t)(data[i] << 8 | data[i + 1]);
-    if (size & 1)
-        sum += (uint32_t)(data[size - 1] << 8);
-    return sum;
+    return is_good;
 }
 
 /*
- * A frame of a neighbour on the same host may come without its TCP or UDP
- * checksum, which the device then calls good. The program's own stack wants to
- * check it: so it is made. Fragments never come so.
+ * The next frame of the device's into LIMIT_FRAME_SIZE bytes at data; its size,
+ * 0: there is none, or *lost: one that could not be cut. A device that joins
+ * segments needs more room, which is ours, behind what data has. So a frame
+ * that needs it is in one piece in ours as soon as its beginning is moved
+ * there; one that does not is where it belongs, and the next one, which the
+ * device may have put into ours, stays there until it is asked for.
  */
-static void checksum_make(uint8_t *frame, size_t size)
+static size_t take_from_device(struct packet *packet, void *data, bool *lost)
 {
-    uint8_t *ip = frame + ETH_HLEN;
-    size_t header = 40, total, address = 8, addresses = 32, at;
-    uint8_t protocol = ip[6];
-    uint32_t sum;
+    const uint32_t room = LIMIT_FRAME_SIZE;
+    struct base_net_frame frames[2] = {{.data = data, .size = room}};
+    unsigned count = 1;
 
-    if (size < ETH_HLEN + 40)
-        return;
-    if (frame[12] == 0x08 && frame[13] == 0x00) {
-        header = (ip[0] & 15u) * 4u;
-        total = (size_t)(ip[2] << 8 | ip[3]);
-        protocol = ip[9];
-        address = 12;
-        addresses = 8;
-        if (header < 20 || (ip[6] & 0x3f) != 0 || ip[7] != 0)
-            return;
-    } else if (frame[12] == 0x86 && frame[13] == 0xdd) {
-        total = 40 + (size_t)(ip[4] << 8 | ip[5]);
-    } else {
-        return;
+    if (packet->large) {
+        frames[count++] = (struct base_net_frame){
+            .data = packet->large + room, .size = LIMIT_FRAME_LARGE - room};
     }
-    at = protocol == IPPROTO_TCP ? 16 : protocol == IPPROTO_UDP ? 6 : 0;
-    if (at == 0 || total > size - ETH_HLEN || total < header + at + 2)
-        return;
-    total -= header;
-    ip[header + at] = ip[header + at + 1] = 0;
-    sum = sum_of(ip + address, addresses, protocol + (uint32_t)total);
-    sum = sum_of(ip + header, total, sum);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
-    if (sum == 0 && protocol == IPPROTO_UDP)
-        sum = 0xffff;
-    ip[header + at] = (uint8_t)(sum >> 8);
-    ip[header + at + 1] = (uint8_t)sum;
-}
-
-/* -- large frames -- */
-
-static uint16_t get16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static void put16(uint8_t *at, size_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-/* Whether a frame is TCP that can be cut; else it is dropped. */
-static bool cut_begin(struct large *large, uint8_t *frame, size_t size,
-                      size_t mtu)
-{
-    const uint8_t *ip = frame + ETH_HLEN;
-    size_t header, total;
-    bool tcp;
-
-    if (size < ETH_HLEN + 60)
-        return false;
-    if (get16(frame + 12) == ETHERTYPE_IP) {
-        header = (ip[0] & 15u) * 4u;
-        total = get16(ip + 2);
-        tcp = ip[9] == IPPROTO_TCP && header >= 20;
-    } else {
-        header = 40;
-        total = 40u + get16(ip + 4);
-        tcp = get16(frame + 12) == ETHERTYPE_IPV6 && ip[6] == IPPROTO_TCP;
-    }
-    if (!tcp || total > size - ETH_HLEN || total < header + 20)
-        return false;
-    header += (ip[header + 12] >> 4) * 4u;
-    if (header < 40 || header >= total || header >= mtu)
-        return false;
-    large->frame = frame;
-    large->header = ETH_HLEN + header;
-    large->payload = total - header;
-    large->done = 0;
-    return true;
-}
-
-/* The headers of a segment: lengths, number, flags, checksums. */
-static void cut_headers(const struct large *large, uint8_t *out, size_t part,
-                        size_t segment)
-{
-    uint8_t *ip = out + ETH_HLEN, *tcp;
-    size_t total = large->header - ETH_HLEN + part, header = 40;
-    bool last = large->done + part == large->payload;
-    uint32_t sum, sequence;
-
-    if (get16(out + 12) == ETHERTYPE_IP) {
-        header = (ip[0] & 15u) * 4u;
-        put16(ip + 2, total);
-        put16(ip + 4, get16(ip + 4) + segment);
-        put16(ip + 10, 0);
-        sum = sum_of(ip, header, 0);
-        sum = (sum & 0xffff) + (sum >> 16);
-        put16(ip + 10, ~((sum & 0xffff) + (sum >> 16)) & 0xffff);
-    } else {
-        put16(ip + 4, total - 40);
-    }
-    tcp = ip + header;
-    sequence = ((uint32_t)get16(tcp + 4) << 16 | get16(tcp + 6)) +
-               (uint32_t)large->done;
-    put16(tcp + 4, sequence >> 16);
-    put16(tcp + 6, sequence);
-    if (!last)
-        tcp[13] &= (uint8_t)~0x09; /* FIN, PSH */
-    if (large->done > 0)
-        tcp[13] &= 0x7f; /* CWR */
-    checksum_make(out, large->header + part);
-}
-
-static size_t cut_next(struct packet *packet, uint8_t *out)
-{
-    struct large *large = packet->large;
-    size_t most = packet->netif->mtu + ETH_HLEN - large->header;
-    size_t part = large->payload - large->done;
-
-    if (part > most)
-        part = most;
-    memcpy(out, large->frame, large->header);
-    memcpy(out + large->header, large->frame + large->header + large->done,
-           part);
-    cut_headers(large, out, part, large->done / most);
-    large->done += part;
-    if (large->done == large->payload)
-        large->payload = 0;
-    return large->header + part;
-}
-
-/* The next frame that came, its parts joined; 0: none. */
-static size_t join_next(struct packet *packet, struct base_net_frame *out)
-{
-    struct large *large = packet->large;
-
-    if (large->next == large->count) {
-        for (unsigned i = 0; i < ROOMS; i++)
-            large->rooms[i] = (struct base_net_frame){
-                .data = large->data + i * LIMIT_FRAME_SIZE,
-                .size = LIMIT_FRAME_SIZE};
-        large->next = 0;
-        large->count =
-            packet->asked
-                ? 0
-                : net_interface_receive(packet->netif, large->rooms, ROOMS);
-        packet->asked = packet->asked || large->count == 0;
-    }
-    if (large->next == large->count)
+    count = net_interface_receive(packet->netif, frames, count);
+    packet->asked = count == 0;
+    if (count == 0)
         return 0;
-    *out = large->rooms[large->next];
-    while ((large->rooms[large->next++].flags & BASE_NET_MORE) &&
-           large->next < large->count) {
-        const struct base_net_frame *more = &large->rooms[large->next];
-
-        memmove((uint8_t *)out->data + out->size, more->data, more->size);
-        out->size += more->size;
+    if (frames[0].flags & BASE_NET_MORE) {
+        ASSERT(count == 2 && frames[0].size == room);
+        memcpy(packet->large, data, room);
+        *lost = !large_begin(packet, packet->large, room + frames[1].size,
+                             frames[0].flags);
+        return net_cut_next(&packet->cut, data);
     }
-    return out->size;
+    if (count == 2)
+        large_begin(packet, packet->large + room, frames[1].size,
+                    frames[1].flags);
+    if (frames[0].flags & BASE_NET_CHECKSUM_GOOD)
+        net_checksum_make(data, frames[0].size);
+    return frames[0].size;
 }
 
-static size_t take_large(struct packet *packet, uint8_t *data)
+/* A frame into LIMIT_FRAME_SIZE bytes of core's, or of the application's that
+ * were looked at. Its size; 0: none, and news will come. */
+static size_t take_frame(struct packet *packet, void *data)
 {
-    struct base_net_frame frame;
+    size_t size = net_cut_next(&packet->cut, data);
 
-    while (packet->large->payload == 0) {
-        if (join_next(packet, &frame) == 0)
+    for (unsigned i = 0; size == 0 && !packet->asked; i++) {
+        bool lost = false;
+
+        /* Nobody sends so many on purpose: the others run first. */
+        if (i == LOST_MAX) {
+            net_interfaces_later();
             return 0;
-        if (frame.size > LIMIT_FRAME_SIZE) {
-            cut_begin(packet->large, frame.data, frame.size,
-                      packet->netif->mtu);
-            continue;
         }
-        memcpy(data, frame.data, frame.size);
-        if (frame.flags & BASE_NET_CHECKSUM_GOOD)
-            checksum_make(data, frame.size);
-        return frame.size;
+        size = take_from_device(packet, data, &lost);
+        ASSERT(size > 0 || lost || packet->asked);
     }
-    return cut_next(packet, data);
-}
-
-/* A frame into memory of core's, or of the application's that was looked at. */
-static size_t take_frame(struct packet *packet, void *data, size_t room)
-{
-    struct base_net_frame frame = {.data = data, .size = (uint32_t)room};
-
-    if (packet->large)
-        return take_large(packet, data);
-    if (packet->asked)
-        return 0;
-    if (net_interface_receive(packet->netif, &frame, 1) == 1) {
-        if (frame.flags & BASE_NET_CHECKSUM_GOOD)
-            checksum_make(data, frame.size);
-        return frame.size;
-    }
-    packet->asked = true;
-    return 0;
+    if (size > 0)
+        packet->received++;
+    return size;
 }
 
 /* Whether the application can have size bytes written there. */
@@ -404,11 +252,10 @@ static long packet_recvmsg(struct file *file, struct msghdr *message, int flags)
         if (direct) {
             if (!writable(iov->iov_base, LIMIT_FRAME_SIZE))
                 return -EFAULT;
-            size = take_frame(packet, iov->iov_base, LIMIT_FRAME_SIZE);
+            size = take_frame(packet, iov->iov_base);
         } else {
             if (packet->held_size == 0)
-                packet->held_size =
-                    take_frame(packet, packet->held, sizeof(packet->held));
+                packet->held_size = take_frame(packet, packet->held);
             size = packet->held_size;
         }
         if (size > 0) {
@@ -495,9 +342,24 @@ static int packet_setsockopt(struct file *file, int level, int name,
     return net_option_set(&packet_of(file)->socket, level, name, value, size);
 }
 
+/* Counts from the last time that it was asked for, as on Linux. */
+static int statistics_get(struct packet *packet, void *value, unsigned *size)
+{
+    const struct packet_statistics counted = {packet->received,
+                                              packet->dropped};
+
+    if (*size > sizeof(counted))
+        *size = sizeof(counted);
+    memcpy(value, &counted, *size);
+    packet->received = packet->dropped = 0;
+    return 0;
+}
+
 static int packet_getsockopt(struct file *file, int level, int name,
                              void *value, unsigned *size)
 {
+    if (level == SOL_PACKET && name == PACKET_STATISTICS)
+        return statistics_get(packet_of(file), value, size);
     if (level != SOL_SOCKET)
         return -ENOPROTOOPT;
     return net_option_get(&packet_of(file)->socket, level, name, value, size);
@@ -512,8 +374,7 @@ static uint32_t packet_poll(struct file *file, struct file_poller *poller)
     if (!packet->netif)
         return POLLOUT | POLLWRNORM;
     if (packet->held_size == 0)
-        packet->held_size =
-            take_frame(packet, packet->held, sizeof(packet->held));
+        packet->held_size = take_frame(packet, packet->held);
     if (packet->held_size > 0)
         events |= POLLIN | POLLRDNORM;
     if (!packet->full)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Core's side of a network driver, for the fuzz targets: frames to send, plain
- * and to be cut, and rooms to receive into, of which what was filled is checked
- * against base.h. Included once, after the driver's own source.
+ * and to be cut, and rooms to receive into, the last of which may be a large
+ * one (packet.c's), of which what was filled is checked against base.h.
+ * Included once, after the driver's own source.
  */
 #ifndef HALVM_FUZZ_NET_DRIVER_H
 #define HALVM_FUZZ_NET_DRIVER_H
@@ -49,19 +50,20 @@ static void driver_receive(unsigned (*recv)(unsigned, struct base_net_frame *,
                            uint8_t count, uint32_t room)
 {
     struct base_net_frame frames[ROOMS_MAX];
-    uint8_t *block = malloc(ROOMS_MAX * room + 1);
-    uint32_t size = 0;
+    uint32_t size = 0, last = count & 0x80 ? LIMIT_FRAME_LARGE : room;
+    uint8_t *block;
     unsigned got;
 
     count = count % ROOMS_MAX + 1;
+    block = malloc((count - 1) * room + last + 1);
     for (unsigned i = 0; i < count; i++)
-        frames[i] =
-            (struct base_net_frame){.data = block + i * room, .size = room};
+        frames[i] = (struct base_net_frame){
+            .data = block + i * room, .size = i == count - 1u ? last : room};
     got = recv(0, frames, count);
     if (got > count || (got > 0 && frames[got - 1].flags & BASE_NET_MORE))
         abort();
     for (unsigned i = 0; i < got; i++) {
-        if (frames[i].size > room ||
+        if (frames[i].size > (i == count - 1u ? last : room) ||
             (frames[i].flags & ~(BASE_NET_MORE | BASE_NET_CHECKSUM_GOOD)))
             abort();
         size += frames[i].size;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Frames for a packet socket, whose checksums the device left out and called
- * good: the input is a frame. What the program gets is what came, but for a TCP
- * or UDP checksum, which is then right. A large frame comes in segments, whose
- * checksums and bytes are right, too, or not at all.
+ * good: the input is two bytes of what to do, then a frame, which may be made a
+ * large one, of joined segments. What the program gets is what came, but for a
+ * TCP or UDP checksum, which is then right; a large one as frames that are cut
+ * as they should be, or nothing of it.
  *
  * Links what tests/unit/net_mock.h says.
  */
 #include <netpacket/packet.h>
 
-#include "../unit/net_frames.h"
+#include "../unit/net_cut_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__asan_default_options(void);
@@ -20,103 +21,6 @@ const char *__asan_default_options(void)
 }
 
 static int packet;
-
-/* Where the checksum of a frame that is whole is, or 0. */
-static unsigned checksum_at(const unsigned char *frame, unsigned size,
-                            unsigned *begin, unsigned *end)
-{
-    const unsigned char *ip = frame + 14;
-    unsigned header, protocol, at;
-
-    if (size < 54)
-        return 0;
-    if (get16(frame + 12) == 0x0800) {
-        header = (ip[0] & 15u) * 4;
-        *end = 14 + get16(ip + 2);
-        protocol = ip[9];
-        if (header < 20 || (get16(ip + 6) & 0x3fff))
-            return 0;
-    } else if (get16(frame + 12) == 0x86dd) {
-        header = 40;
-        *end = 54 + get16(ip + 4);
-        protocol = ip[6];
-    } else {
-        return 0;
-    }
-    at = protocol == 6 ? 16 : protocol == 17 ? 6 : 0;
-    *begin = 14 + header;
-    return at == 0 || *end > size || *begin + at + 2 > *end ? 0 : *begin + at;
-}
-
-static void check_sum(const unsigned char *frame, unsigned begin, unsigned end)
-{
-    bool four = get16(frame + 12) == 0x0800;
-    unsigned protocol = four ? frame[23] : frame[20];
-
-    CHECK(fold(sum16(sum16(protocol + end - begin, frame + (four ? 26 : 22),
-                           four ? 8 : 32),
-                     frame + begin, end - begin)) == 0);
-}
-
-/* TCP's data of the large frame, and where it begins; 0: it is none. */
-static unsigned payload_of(const unsigned char *frame, unsigned size,
-                           unsigned *at)
-{
-    unsigned begin = 0, end = 0, header;
-
-    if (!checksum_at(frame, size, &begin, &end) ||
-        (get16(frame + 12) == 0x0800 ? frame[23] : frame[20]) != 6 ||
-        end < begin + 20)
-        return 0;
-    header = (frame[begin + 12] >> 4) * 4u;
-    *at = begin + header;
-    return header < 20 || *at >= end ? 0 : end - *at;
-}
-
-static unsigned segments(const unsigned char *frame, unsigned size)
-{
-    static unsigned char out[2048];
-    unsigned at = 0, total = payload_of(frame, size, &at), done = 0;
-    unsigned begin = 0, end = 0;
-    long got;
-
-    while ((got = s_recv(packet, out, sizeof(out), 0)) > 0) {
-        CHECK(total > 0);
-        CHECK(got > at && got <= 1514);
-        CHECK(checksum_at(out, (unsigned)got, &begin, &end));
-        CHECK(end == got);
-        check_sum(out, begin, end);
-        CHECK(get32(out + begin + 4) == get32(frame + begin + 4) + done);
-        CHECK(done + (unsigned)got - at <= total);
-        CHECK(memcmp(out + at, frame + at + done, (unsigned)got - at) == 0);
-        if (get16(out + 12) == 0x0800)
-            CHECK(fold(sum16(0, out + 14, begin - 14)) == 0);
-        done += (unsigned)got - at;
-    }
-    CHECK(got == -EAGAIN);
-    CHECK(done == total || done == 0);
-    return done;
-}
-
-/* One that is known to be good comes whole. */
-static void known(void)
-{
-    static unsigned char frame[40000];
-
-    for (unsigned i = 0; i < sizeof(frame); i++)
-        frame[i] = (unsigned char)(i * 7 + i / 251);
-    put16(frame + 12, 0x0800);
-    memset(frame + 14, 0, 20);
-    frame[14] = 0x45;
-    put16(frame + 16, sizeof(frame) - 14);
-    frame[23] = 6;
-    frame[34 + 12] = 0x50;
-    frame[34 + 13] = 0x18;
-    mock_arriving_flags = BASE_NET_CHECKSUM_GOOD;
-    frame_arrives(frame, sizeof(frame));
-    core_net_ready();
-    CHECK(segments(frame, sizeof(frame)) == sizeof(frame) - 54);
-}
 
 static void start(void)
 {
@@ -129,39 +33,114 @@ static void start(void)
     CHECK(packet >= 0);
     CHECK(s_bind(packet, &address, sizeof(address)) == 0);
     s_nonblock(packet);
-    known();
+}
+
+/* Bits of the first byte, and of the second, whose others are the size. */
+enum { GOOD = 1, POLL = 2, LITTLE_ROOM = 4, LARGE = 8 };
+enum { FIX_SIZE = 16, FIX_SUM = 32, ANOTHER = 64 };
+
+/* Where the checksum of a frame that is whole is, or 0. */
+static unsigned checksum_at(const unsigned char *frame, unsigned size,
+                            struct headers *at)
+{
+    unsigned field;
+
+    if (!headers_find(frame, size, at))
+        return 0;
+    field = at->transport + (at->protocol == 6 ? 16 : 6);
+    return (at->protocol == 6 || at->protocol == 17) && field + 2 <= at->end
+               ? field
+               : 0;
+}
+
+static void small(const unsigned char *frame, unsigned size, unsigned how)
+{
+    static unsigned char out[2048], expected[LIMIT_FRAME_SIZE];
+    unsigned part = how & LITTLE_ROOM && size > 1500 ? 1500 : size, field;
+    struct headers at;
+
+    if (how & POLL) /* held by poll */
+        CHECK(s_poll(packet) & POLLIN);
+    CHECK(s_recv(packet, out, how & LITTLE_ROOM ? 1500 : sizeof(out),
+                 MSG_TRUNC) == (long)size);
+    memcpy(expected, frame, size);
+    field = how & GOOD ? checksum_at(frame, size, &at) : 0;
+    if (field && at.end <= part) {
+        CHECK(transport_sum(out, &at) == 0);
+        memcpy(expected + field, out + field, 2);
+    } else if (field && field + 2 <= part) {
+        memcpy(expected + field, out + field, 2);
+    }
+    CHECK(memcmp(out, expected, part) == 0);
+}
+
+/* What a fuzzer would hardly guess. */
+static void put_right(unsigned char *frame, unsigned size, unsigned what)
+{
+    unsigned at = get16(frame + 12) == 0x8100 ? 18 : 14, field;
+    unsigned char *ip = frame + at;
+    struct headers headers;
+
+    if ((what & FIX_SIZE) && get16(ip - 2) == 0x86dd) {
+        put16(ip + 4, size - at - 40);
+    } else if ((what & FIX_SIZE) && get16(ip - 2) == 0x0800) {
+        put16(ip + 2, size - at);
+        put16(ip + 10, 0);
+        put16(ip + 10, fold(sum16(0, ip, (ip[0] & 15u) * 4)));
+    }
+    field = what & FIX_SUM ? checksum_at(frame, size, &headers) : 0;
+    if (field) {
+        put16(frame + field, 0);
+        put16(frame + field, transport_sum(frame, &headers));
+    }
+}
+
+static void large(const unsigned char *frame, unsigned size, unsigned how)
+{
+    struct cut_check check = {frame, size, 1500, 0, 0};
+    static unsigned char out[2048];
+    bool due = cut_is_due(frame, size, how & GOOD, 1500);
+
+    while (due) {
+        if (how & POLL)
+            CHECK(s_poll(packet) & POLLIN);
+        long got =
+            s_recv(packet, out, how & LITTLE_ROOM ? 1525 : sizeof(out), 0);
+        CHECK(got > 0);
+        due = !cut_check(&check, out, (unsigned)got);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static unsigned char out[2048], frame[LIMIT_FRAME_LARGE];
+    static unsigned char frame[LIMIT_FRAME_LARGE], out[2048];
     static bool started;
-    unsigned begin = 0, end = 0, at;
+    unsigned whole = (unsigned)size - 2, how, more;
 
     if (!started)
         start();
     started = true;
-    if (size < 15 || size > LIMIT_FRAME_LARGE)
+    if (size < 16 || whole > LIMIT_FRAME_SIZE)
         return 0;
-    memcpy(frame, data + 1, size - 1);
-    size--;
-    mock_arriving_flags = data[0] & 1 ? BASE_NET_CHECKSUM_GOOD : 0;
-    frame_arrives(frame, (unsigned)size);
+    how = data[0];
+    more = data[1];
+    memset(frame, 0x5a, sizeof(frame));
+    memcpy(frame, data + 2, whole);
+    if (how & LARGE) {
+        whole = LIMIT_FRAME_SIZE + 1 + (more & 15) * 4267;
+        put_right(frame, whole, more);
+    }
+    mock_arriving_flags = how & GOOD ? BASE_NET_CHECKSUM_GOOD : 0;
+    frame_arrives(frame, whole);
+    if (more & ANOTHER)
+        frame_arrives(data + 2, (unsigned)size - 2);
     core_net_ready();
-    if (size > LIMIT_FRAME_SIZE) {
-        segments(frame, (unsigned)size);
-        return 0;
-    }
-    if (data[0] & 2) /* held by poll */
-        CHECK(s_poll(packet) & POLLIN);
-    CHECK(s_recv(packet, out, data[0] & 4 ? 1500 : sizeof(out), MSG_TRUNC) ==
-          (long)size);
-    at = data[0] & 1 ? checksum_at(frame, (unsigned)size, &begin, &end) : 0;
-    if (at && end <= 1500) {
-        check_sum(out, begin, end);
-        memcpy(frame + at, out + at, 2);
-    }
-    CHECK(memcmp(out, frame, size < 1500 ? size : 1500) == 0);
+    if (how & LARGE)
+        large(frame, whole, how);
+    else
+        small(frame, whole, how);
+    if (more & ANOTHER)
+        small(data + 2, (unsigned)size - 2, how);
     CHECK(s_recv(packet, out, sizeof(out), 0) == -EAGAIN);
     return 0;
 }

@@ -497,6 +497,20 @@ static unsigned mock_net_send(unsigned index,
     return done;
 }
 
+/* How many of the rooms a frame takes; more than count: they are too few. */
+static unsigned mock_rooms(const struct base_net_frame *rooms, unsigned count,
+                           unsigned size)
+{
+    unsigned needed = 0;
+
+    while (size > 0 && needed < count) {
+        CHECK(rooms[needed].size >= LIMIT_FRAME_SIZE);
+        size -= size < rooms[needed].size ? size : rooms[needed].size;
+        needed++;
+    }
+    return size > 0 ? count + 1 : needed;
+}
+
 static unsigned mock_net_recv(unsigned index, struct base_net_frame *frames,
                               unsigned count)
 {
@@ -508,16 +522,15 @@ static unsigned mock_net_recv(unsigned index, struct base_net_frame *frames,
 
         if (mock_arriving_count == 0)
             break;
-        rooms = (frame->size + LIMIT_FRAME_SIZE - 1) / LIMIT_FRAME_SIZE;
-        if (done + rooms > count && done > 0)
+        rooms = mock_rooms(frames + done, count - done, frame->size);
+        if (rooms > count - done && done > 0)
             break;
         frame = mock_frame_take(mock_arriving, &mock_arriving_count);
         for (; at < frame->size && rooms <= count; done++) {
             unsigned part = frame->size - at;
 
-            CHECK(frames[done].size == LIMIT_FRAME_SIZE);
-            if (part > LIMIT_FRAME_SIZE)
-                part = LIMIT_FRAME_SIZE;
+            if (part > frames[done].size)
+                part = frames[done].size;
             memcpy(frames[done].data, frame->data + at, part);
             frames[done].size = part;
             frames[done].flags =

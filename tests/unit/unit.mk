@@ -58,8 +58,8 @@ NET_CFLAGS := -DHALVM_LWIP_ASSERT -Ithird_party/lwip \
 	-isystem $(LWIP)/src/include -fno-sanitize=shift,alignment \
 	-Wno-sign-compare -Wno-address -Wno-unused-function \
 	-Wl,--wrap=net_alloc -Wl,--wrap=net_free
-NET_TESTS := net_stream_test net_datagram_test net_interface_test \
-	net_segments_test net_unix_test
+NET_TESTS := net_cut_test net_datagram_test net_interface_test \
+	net_segments_test net_stream_test net_unix_test
 $(foreach test,$(NET_TESTS),$(eval unit_$(test) := $(NET_SRC)))
 $(foreach test,$(NET_TESTS),$(eval unit_$(test)_flags := $(NET_CFLAGS)))
 

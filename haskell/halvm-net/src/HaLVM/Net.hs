@@ -257,4 +257,3 @@ fromAddress (Address b)
   | B.length b >= 8, B.head b == 2 = pure (Endpoint (addrV4 b 4) (u16 b 2))
   | B.length b >= 24, B.head b == 10 = pure (Endpoint (unmapped (addrV6 b 8)) (u16 b 2))
   | otherwise = failing "address" Invalid
-

@@ -196,4 +196,3 @@ keepTime net = forever $ do
     else if again == never
       then takeMVar (netKick net)
       else void (timeout (again - time) (takeMVar (netKick net)))
-

@@ -187,4 +187,3 @@ whyNot number = do
         ++ ", so no Haskell function can answer it; take it over from C \
            \(halvm/reroute.h)"))
     _ -> pure Nothing
-

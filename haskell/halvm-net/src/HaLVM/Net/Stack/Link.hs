@@ -301,4 +301,3 @@ icmpError now ours theirs why packet s
   where
     quote = if isV4 ours then personaQuote (indexSource ours s) else 1232
     icmp = Unreachable why (B.take quote packet)
-

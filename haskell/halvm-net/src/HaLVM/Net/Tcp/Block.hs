@@ -302,4 +302,3 @@ enterTimeWait now t = (stopTimers t)
   { tState = TimeWait, tWaitAt = now + tcpTimeWait (tConfig t)
   , tUnsent = S.empty, tUnsentBytes = 0, tFlight = S.empty, tMarked = False
   , tRcvLater = [] }
-

@@ -133,8 +133,6 @@ static bool fits_words(W_ words)
 {
     W_ blocks = (words * sizeof(W_) + BLOCK_SIZE - 1) / BLOCK_SIZE;
 
-    if (words > (W_)1 << 40) /* more than any address space */
-        return false;
     if (blocks <= allowance && blocks < BLOCKS_PER_MBLOCK) {
         allowance -= blocks;
         return true;

@@ -23,6 +23,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "text.h"
+
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000 /* linux: asm-generic/mman-common.h */
 #endif
@@ -50,7 +52,7 @@ static W_ rlimit_used(void)
 {
     uint64_t pages;
 
-    return group_file_number("/proc/self/statm", &pages) ? pages * PAGE : 0;
+    return text_file_number("/proc/self/statm", &pages) ? pages * PAGE : 0;
 }
 
 /* -- what all worlds have -- */

@@ -14,10 +14,11 @@
  *   runtime.c  the wrapped functions
  *   primops.cmm  the wrapped primitive operations
  *   report.c   who holds what, and the end
+ *   text.c, group.c  what systems tell: small files, Linux's control groups
  *
  * Context: limit.c and ask.c run with the runtime's storage manager lock held
- * or, in ask.c, by a Haskell thread on its capability. Nothing here allocates
- * from the C heap or from Haskell's.
+ * or, in ask.c, by a Haskell thread on its capability. Nothing here takes
+ * memory for itself, from C's heap or from Haskell's.
  *
  * Sources: GHC 9.0.2's rts/sm/GC.c, Storage.c, BlockAlloc.c, posix/OSMem.c.
  */
@@ -37,7 +38,6 @@ void resizeNurseries(W_ blocks);
 
 /* A megablock with the page of tables that half of one may cost. */
 #define GOVERNOR_MB_COST ((W_)MBLOCK_SIZE + 4096)
-#define GOVERNOR_STATUS  251 /* of the end: EXIT_HEAPOVERFLOW */
 
 /* -- budget.c: all in megablocks (1 MiB) or bytes -- */
 
@@ -74,8 +74,6 @@ void limit_gc_begins(void);
 void limit_gc_ends(bool major);
 /* Blocks that Haskell may have allocated in all, with so much free. */
 W_ limit_blocks(W_ free_mb);
-/* Blocks free inside the megablocks that the runtime has. */
-W_ limit_blocks_inside(void);
 /* Whether the runtime has several megablocks, and little in them. */
 bool limit_is_scattered(void);
 /* Blocks that were live after the last major collection. */
@@ -96,7 +94,7 @@ bool ask_give_back(void);
 
 /* Prints who holds what on standard error. */
 void report_accounts(void);
-/* Out of memory: says so, says who holds what, ends with GOVERNOR_STATUS. */
+/* Out of memory: says so, says who holds what, ends with EXIT_HEAPOVERFLOW. */
 void report_end(W_ wanted, const char *whom) __attribute__((noreturn));
 /* A flag that cannot be obeyed: three lines, and the end. */
 void report_refuse(const char *what, const char *why, const char *fix)

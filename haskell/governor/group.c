@@ -4,49 +4,12 @@
  */
 #include "group.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "text.h"
 
 /* Above it a page-aligned counter of v1 says: no limit. */
 #define NO_LIMIT ((uint64_t)1 << 62)
-
-/* All of a file as text, cut at size; false: it cannot be read. */
-static bool read_text(const char *path, char *text, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got;
-
-    if (fd < 0)
-        return false;
-    got = read(fd, text, size - 1);
-    close(fd);
-    if (got < 0)
-        return false;
-    text[got] = 0;
-    return true;
-}
-
-/* A decimal number at text; false: there is none ("max"), or too long a one. */
-static bool read_number(const char *text, uint64_t *number)
-{
-    *number = 0;
-    if (*text < '0' || *text > '9')
-        return false;
-    for (; *text >= '0' && *text <= '9'; text++) {
-        if (*number > (UINT64_MAX - 9) / 10)
-            return false;
-        *number = *number * 10 + (uint64_t)(*text - '0');
-    }
-    return true;
-}
-
-bool group_file_number(const char *path, uint64_t *number)
-{
-    char text[64];
-
-    return read_text(path, text, sizeof text) && read_number(text, number);
-}
 
 /* Looks in one folder for a limit; keeps the least. */
 static void look(struct group *group, const char *folder, bool v1)
@@ -56,7 +19,7 @@ static void look(struct group *group, const char *folder, bool v1)
 
     strcpy(path, folder);
     strcat(path, v1 ? "/memory.limit_in_bytes" : "/memory.max");
-    if (!group_file_number(path, &limit) || limit == 0 || limit >= NO_LIMIT ||
+    if (!text_file_number(path, &limit) || limit == 0 || limit >= NO_LIMIT ||
         (group->limit != 0 && limit >= group->limit))
         return;
     group->limit = limit;
@@ -136,7 +99,7 @@ bool group_start(struct group *group)
 {
     static char text[4096];
 
-    return read_text("/proc/self/cgroup", text, sizeof text) &&
+    return text_read("/proc/self/cgroup", text, sizeof text) &&
            group_find(group, text, "/sys/fs/cgroup");
 }
 
@@ -147,11 +110,11 @@ uint64_t group_used(const struct group *group)
     uint64_t used, cached;
     const char *at;
 
-    if (!group_file_number(group->usage, &used))
+    if (!text_file_number(group->usage, &used))
         return group->limit;
-    if (!read_text(group->stat, text, sizeof text) ||
+    if (!text_read(group->stat, text, sizeof text) ||
         (at = strstr(text, key)) == NULL ||
-        !read_number(at + strlen(key), &cached) || cached > used)
+        !text_number(at + strlen(key), &cached) || cached > used)
         return used;
     return used - cached;
 }

@@ -30,7 +30,4 @@ bool group_find(struct group *group, char *text, const char *root);
 /* Bytes in use, without what the kernel can drop; the limit if unknown. */
 uint64_t group_used(const struct group *group);
 
-/* The decimal number that a file begins with; false: there is none. */
-bool group_file_number(const char *path, uint64_t *number);
-
 #endif

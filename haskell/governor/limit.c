@@ -47,7 +47,8 @@ static W_ min(W_ a, W_ b)
     return a < b ? a : b;
 }
 
-W_ limit_blocks_inside(void)
+/* Blocks free inside the megablocks that the runtime has. */
+static W_ blocks_inside(void)
 {
     W_ all = mblocks_allocated * BLOCKS_PER_MBLOCK;
 
@@ -57,8 +58,7 @@ W_ limit_blocks_inside(void)
 bool limit_is_scattered(void)
 {
     return mblocks_allocated > SCATTERED_MB &&
-           limit_blocks_inside() / 3 >
-               mblocks_allocated * BLOCKS_PER_MBLOCK / 4;
+           blocks_inside() / 3 > mblocks_allocated * BLOCKS_PER_MBLOCK / 4;
 }
 
 W_ limit_blocks_live(void)
@@ -75,7 +75,7 @@ W_ limit_blocks_live(void)
 W_ limit_blocks(W_ free_mb)
 {
     W_ outside = free_mb * BLOCKS_PER_MBLOCK;
-    W_ there = n_alloc_blocks + limit_blocks_inside() / 2 + outside;
+    W_ there = n_alloc_blocks + blocks_inside() / 2 + outside;
     W_ missing =
         (budget_reserve_target_mb() - budget_reserve_mb()) * BLOCKS_PER_MBLOCK;
     W_ kept = there / SLACK_SHARE + missing;
@@ -153,7 +153,7 @@ static bool has_room_to_copy(W_ old, W_ free_mb)
     W_ outside = (free_mb + budget_reserve_mb()) * BLOCKS_PER_MBLOCK;
 
     return blocks_young() + old + BLOCKS_PER_MBLOCK <=
-           limit_blocks_inside() + outside;
+           blocks_inside() + outside;
 }
 
 /*

@@ -6,11 +6,12 @@
  */
 #include "governor.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "text.h"
 
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void say(const char *format, ...)
@@ -45,28 +46,12 @@ static W_ blocks(W_ count)
 static W_ account(const char *text, const char *name)
 {
     const char *at = strstr(text, name);
-    W_ number = 0;
+    uint64_t kb;
 
     if (at == NULL)
         return 0;
     at += strlen(name);
-    at += strspn(at, ": ");
-    for (; *at >= '0' && *at <= '9'; at++)
-        number = number * 10 + (W_)(*at - '0');
-    return number * 1024;
-}
-
-/* The accounts as text; empty as a Linux process, which has none. */
-static const char *accounts_text(void)
-{
-    static char text[2048];
-    int fd = open("/proc/halvm/memory", O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-
-    if (fd >= 0)
-        close(fd);
-    text[got > 0 ? got : 0] = 0;
-    return text;
+    return text_number(at + strspn(at, ": "), &kb) ? kb * 1024 : 0;
 }
 
 static void row(const char *name, W_ bytes)
@@ -76,12 +61,13 @@ static void row(const char *name, W_ bytes)
 
 void report_accounts(void)
 {
-    const char *text = accounts_text();
+    static char text[2048]; /* stays empty as a Linux process */
     W_ heap = mblocks_allocated * MBLOCK_SIZE;
     W_ live = blocks(limit_blocks_live());
     W_ reserve = budget_reserve_mb() * MBLOCK_SIZE;
     W_ c_heap, maps;
 
+    (void)text_read("/proc/halvm/memory", text, sizeof text);
     if (live > heap)
         live = heap;
     if (*text != 0) {
@@ -112,7 +98,7 @@ void report_end(W_ wanted, const char *whom)
         MIB(wanted), whom, MIB(mblocks_allocated * MBLOCK_SIZE),
         MIB(budget_total()));
     report_accounts();
-    _exit(GOVERNOR_STATUS);
+    _exit(EXIT_HEAPOVERFLOW);
 }
 
 void report_refuse(const char *what, const char *why, const char *fix)

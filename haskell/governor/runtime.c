@@ -66,18 +66,13 @@ void __wrap_stat_startGC(Capability *cap, struct gc_thread_ *gct)
     __real_stat_startGC(cap, gct);
 }
 
-void __real_stat_endGC(Capability *cap, struct gc_thread_ *gct, W_ live,
-                       W_ copied, W_ slop, uint32_t gen, uint32_t threads,
-                       struct gc_thread_ **gc_threads, W_ par_max_copied,
-                       W_ par_balanced_copied, W_ gc_spin_spin,
-                       W_ gc_spin_yield, W_ mut_spin_spin, W_ mut_spin_yield,
-                       W_ any_work, W_ no_work, W_ scav_find_work);
-void __wrap_stat_endGC(Capability *cap, struct gc_thread_ *gct, W_ live,
-                       W_ copied, W_ slop, uint32_t gen, uint32_t threads,
-                       struct gc_thread_ **gc_threads, W_ par_max_copied,
-                       W_ par_balanced_copied, W_ gc_spin_spin,
-                       W_ gc_spin_yield, W_ mut_spin_spin, W_ mut_spin_yield,
-                       W_ any_work, W_ no_work, W_ scav_find_work);
+typedef void stat_end_gc(Capability *cap, struct gc_thread_ *gct, W_ live,
+                         W_ copied, W_ slop, uint32_t gen, uint32_t threads,
+                         struct gc_thread_ **gc_threads, W_ par_max_copied,
+                         W_ par_balanced_copied, W_ gc_spin_spin,
+                         W_ gc_spin_yield, W_ mut_spin_spin, W_ mut_spin_yield,
+                         W_ any_work, W_ no_work, W_ scav_find_work);
+stat_end_gc __real_stat_endGC, __wrap_stat_endGC;
 void __wrap_stat_endGC(Capability *cap, struct gc_thread_ *gct, W_ live,
                        W_ copied, W_ slop, uint32_t gen, uint32_t threads,
                        struct gc_thread_ **gc_threads, W_ par_max_copied,

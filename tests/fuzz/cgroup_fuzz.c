@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What /proc/self/cgroup may say, to the governor of Haskell's memory: any
- * text. Links haskell/governor/group.c.
+ * text. Links haskell/governor/group.c and
+ * text.c.
  */
 #include <stdlib.h>
 #include <string.h>

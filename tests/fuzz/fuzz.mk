@@ -11,7 +11,7 @@ FUZZ_SECONDS := 5
 FUZZ_CC := clang
 
 fuzz_acpi_fuzz := drivers/acpi/parse.c
-fuzz_cgroup_fuzz := haskell/governor/group.c
+fuzz_cgroup_fuzz := haskell/governor/group.c haskell/governor/text.c
 fuzz_command_line_fuzz := tools/halvm/command_line.c tools/halvm/parse.c \
 	core/options.c core/mem/fault.c
 fuzz_net_receive_fuzz := $(NET_SRC)

@@ -11,7 +11,8 @@ THREAD_SRC := $(wildcard core/thread/*.c) \
 # As in CORE_CFLAGS: Xen's headers want to know.
 XEN_CFLAGS := -D__XEN_INTERFACE_VERSION__=0x00040e00
 
-unit_governor_group_test := haskell/governor/group.c
+unit_governor_group_test := haskell/governor/group.c \
+	haskell/governor/text.c
 unit_acpi_test := drivers/acpi/parse.c
 unit_futex_test := $(THREAD_SRC) $(wildcard arch/x86_64/switch*.S)
 unit_signal_test := $(unit_futex_test)

@@ -17,6 +17,7 @@ import Data.Array (Array, listArray)
 import qualified Data.Array as A
 import Data.Array.Unboxed (UArray)
 import qualified Data.Array.Unboxed as U
+import Data.Bits (shiftL)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Short as S
 import Data.IORef
@@ -79,7 +80,7 @@ make r = do
           in return (Boxed (fromIntegral (foldl' (+) 0 (A.elems a))) a)
     6 -> let a = U.listArray (0, size * 400) [x ..] :: UArray Int Int
           in return (Unboxed (foldl' (+) 0 (U.elems a)) a)
-    7 -> let i = (toInteger x + 3) ^ (size * 900)
+    7 -> let i = ((toInteger x + 3) ^ (size * 200)) `shiftL` (size * 4500)
           in return (Number (fromIntegral (i `mod` 1000003)) i)
     8 -> let s = replicate (size * 30) (toEnum (x + 32))
           in return (Text (length s) (map succ s))

@@ -14,10 +14,10 @@ fuzz_acpi_fuzz := drivers/acpi/parse.c
 fuzz_cgroup_fuzz := haskell/governor/group.c haskell/governor/text.c
 fuzz_command_line_fuzz := tools/halvm/command_line.c tools/halvm/parse.c \
 	core/options.c core/mem/fault.c
-fuzz_net_receive_fuzz := $(NET_SRC)
-fuzz_net_receive_fuzz_flags := $(NET_CFLAGS)
-fuzz_packet_receive_fuzz := $(NET_SRC)
-fuzz_packet_receive_fuzz_flags := $(NET_CFLAGS)
+fuzz_net_receive_fuzz := $(B)/fuzz/net.a
+fuzz_net_receive_fuzz_flags := $(NET_CFLAGS) $(NET_WRAP)
+fuzz_packet_receive_fuzz := $(fuzz_net_receive_fuzz)
+fuzz_packet_receive_fuzz_flags := $(fuzz_net_receive_fuzz_flags)
 fuzz_tools_fuzz := tools/halvm/parse.c tools/halvm/console.c
 fuzz_ustar_fuzz :=
 fuzz_virtio_blk_fuzz := drivers/virtio/ring.c
@@ -45,7 +45,13 @@ $(B)/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $$(fuzz_$$*_fuzz) \
 		$$(wildcard tests/fuzz/*.h tests/unit/*.h core/*/*.h drivers/*/*.h)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_CFLAGS) $(fuzz_$*_fuzz_flags) -o $@ \
-		$(filter-out $(fuzz_$*_fuzz_included),$(filter %.c %.S,$^))
+		$(filter-out $(fuzz_$*_fuzz_included),$(filter %.c %.S %.a,$^))
+
+$(B)/fuzz/net/%.o: %.c $$(wildcard core/*/*.h core/*.h)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_CFLAGS) $(NET_CFLAGS) -c -o $@ $<
+$(B)/fuzz/net.a: $(NET_SRC:%.c=$(B)/fuzz/net/%.o)
+	rm -f $@ && $(AR) rc $@ $^
 
 .PHONY: check-fuzz fuzz
 check-fuzz: $(FUZZ_TARGETS:%=$(B)/fuzz/%)

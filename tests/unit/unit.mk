@@ -53,16 +53,17 @@ unit_tools_test := tools/halvm/parse.c tools/halvm/console.c \
 	tools/halvm-cc/response.c core/options.c
 
 # lwIP with its own assertions on, and core/net, whose buffers come from malloc
-# here so that AddressSanitizer sees them. lwIP shifts into the sign bit.
+# here so that AddressSanitizer sees them. lwIP shifts into the sign bit. It is
+# compiled once for all unit tests, and once for all fuzz targets (net.a).
 NET_SRC := $(wildcard core/net/*.c) $(LWIP_FILES:%=$(LWIP)/%)
 NET_CFLAGS := -DHALVM_LWIP_ASSERT -Ithird_party/lwip \
 	-isystem $(LWIP)/src/include -fno-sanitize=shift,alignment \
-	-Wno-sign-compare -Wno-address -Wno-unused-function \
-	-Wl,--wrap=net_alloc -Wl,--wrap=net_free
+	-Wno-sign-compare -Wno-address -Wno-unused-function
+NET_WRAP := -Wl,--wrap=net_alloc -Wl,--wrap=net_free
 NET_TESTS := net_cut_test net_datagram_test net_interface_test \
 	net_segments_test net_stream_test net_unix_test
-$(foreach test,$(NET_TESTS),$(eval unit_$(test) := $(NET_SRC)))
-$(foreach test,$(NET_TESTS),$(eval unit_$(test)_flags := $(NET_CFLAGS)))
+$(foreach test,$(NET_TESTS),$(eval unit_$(test) := $(B)/unit/net.a))
+$(foreach test,$(NET_TESTS),$(eval unit_$(test)_flags := $(NET_CFLAGS) $(NET_WRAP)))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_test.c))
 UNIT_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -I. -Iinclude -Iarch/x86_64 \
@@ -80,8 +81,14 @@ $(B)/unit/%_test: tests/unit/%_test.c $$(unit_$$*_test) \
 		$$(wildcard tests/unit/*.h core/*/*.h core/*.h drivers/*/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) $(unit_$*_test_flags) -o $@ \
-		$(filter-out $(unit_$*_test_included),$(filter %.c %.S,$^)) \
+		$(filter-out $(unit_$*_test_included),$(filter %.c %.S %.a,$^)) \
 		$(unit_$*_test_libs)
+
+$(B)/unit/net/%.o: %.c $$(wildcard core/*/*.h core/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) $(NET_CFLAGS) -c -o $@ $<
+$(B)/unit/net.a: $(NET_SRC:%.c=$(B)/unit/net/%.o)
+	rm -f $@ && $(AR) rc $@ $^
 
 .PHONY: check-unit
 check-unit: $(UNIT_TESTS:%=$(B)/unit/%)

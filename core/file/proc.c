@@ -123,6 +123,7 @@ static const struct item items[] = {
     FOLDER(FOLDER_ROOT, "halvm", FOLDER_HALVM),
     TEXT(FOLDER_HALVM, "status", proc_write_halvm),
     TEXT(FOLDER_HALVM, "memory", proc_write_accounts),
+    TEXT(FOLDER_HALVM, "shortage", proc_write_shortage),
     TEXT(FOLDER_HALVM, "fault", proc_write_fault),
     LINK(FOLDER_PROCESS, "exe", link_exe),
     LINK(FOLDER_PROCESS, "cwd", link_cwd),
@@ -263,9 +264,31 @@ static off_t text_lseek(struct file *file, off_t offset, int whence)
     return file->offset = offset;
 }
 
+static bool is_watched(const struct item *item)
+{
+    return item->write == proc_write_shortage;
+}
+
+/* As Linux's kernfs does it (memory.events of a control group): always ready,
+ * and POLLPRI when there is news since it was read from its beginning. */
+static uint32_t text_poll(struct file *file, struct file_poller *poller)
+{
+    uint32_t events = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+
+    if (!is_watched(file->node->made_item))
+        return events;
+    file_poll_wait(poller, &mem_shortage_wait);
+    if (text_of(file)->seen != mem_shortages)
+        events |= POLLPRI | POLLERR;
+    return events;
+}
+
 static void text_release(struct file *file)
 {
     struct proc_text *text = text_of(file);
+
+    if (is_watched(file->node->made_item))
+        mem_shortage_ignore();
     if (text->at)
         mem_pages_put(MEM_CORE, text->at, text_pages(text));
     mem_pool_put(&text_pool, text);
@@ -276,6 +299,7 @@ static const struct file_ops text_ops = {
     .readv = text_readv,
     .writev = text_writev,
     .lseek = text_lseek,
+    .poll = text_poll,
     .data_at = text_data_at,
     .release = text_release,
 };
@@ -321,7 +345,10 @@ static struct file *text_open(const struct item *item, int number, int flags,
         if (text->at)
             mem_pages_put(MEM_CORE, text->at, text_pages(text));
         mem_pool_put(&text_pool, text);
+        return NULL;
     }
+    if (is_watched(item))
+        mem_shortage_watch();
     return file;
 }
 

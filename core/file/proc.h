@@ -13,6 +13,7 @@ struct proc_text {
     char *at;
     size_t size; /* bytes written, or that would be */
     size_t room;
+    uint64_t seen; /* halvm/shortage: those that the text counted */
 };
 
 void proc_put(struct proc_text *text, const char *bytes, size_t size);
@@ -44,6 +45,7 @@ void proc_write_load(struct proc_text *text, int number);
 void proc_write_version(struct proc_text *text, int number);
 void proc_write_halvm(struct proc_text *text, int number);
 void proc_write_accounts(struct proc_text *text, int number);
+void proc_write_shortage(struct proc_text *text, int number);
 void proc_write_fault(struct proc_text *text, int number);
 void proc_write_rollup(struct proc_text *text, int number);
 void proc_write_system_name(struct proc_text *text, int number);

@@ -413,6 +413,19 @@ void proc_write_accounts(struct proc_text *text, int number)
     account_line(text, "anonymous_discardable", uses.discard);
 }
 
+/* Below "low" free memory is short; "told" are the times that whoever polls
+ * this file heard of it (core/mem/mem.h). */
+void proc_write_shortage(struct proc_text *text, int number)
+{
+    uint64_t total = mem_total_bytes() / LIMIT_PAGE_SIZE;
+
+    account_line(text, "free", mem_free_bytes() / LIMIT_PAGE_SIZE);
+    account_line(text, "low", total / MEM_LOW_SHARE);
+    account_line(text, "step", total / MEM_STEP_SHARE);
+    PROC_PRINT(text, "told: %lu\n", (unsigned long)mem_shortages);
+    text->seen = mem_shortages;
+}
+
 void proc_write_fault(struct proc_text *text, int number)
 {
     char line[32];

@@ -6,6 +6,8 @@
  * promised ones with a counter for each account, changed in the same step as
  * the promise (mem_charge). The sum is checked, never assumed: mem_check.
  */
+#include <poll.h>
+
 #include "core/mem/mem.h"
 #include "core/mem/vma.h"
 #include "core/thread/thread.h"
@@ -13,6 +15,11 @@
 static uint64_t mem_promised[MEM_ACCOUNTS]; /* pages */
 static uint64_t mem_limit = UINT64_MAX;     /* RLIMIT_AS, bytes */
 static uint64_t mem_resident_max;           /* bytes */
+
+static unsigned mem_watchers;
+static uint64_t mem_mark; /* fewer free pages than these are news */
+struct wait_queue mem_shortage_wait = WAIT_QUEUE_INIT(mem_shortage_wait);
+uint64_t mem_shortages;
 
 /* The first pages of core are in the same 2 MiB as the application's first,
  * so that a small machine pays for one page table. */
@@ -47,10 +54,44 @@ void mem_init(void)
     vma_base = low + room;
 }
 
+/* Some pages were taken; before, so many more were free. The mark follows what
+ * is free up, two steps below, and goes down a step each time that it is
+ * passed: what goes to and fro by a step is told once. */
+static void shortage_look(uint64_t pages_taken)
+{
+    struct base_memory memory;
+    core_base->mem_stats(&memory);
+    uint64_t step = memory.pages_total / MEM_STEP_SHARE;
+    uint64_t low = memory.pages_total / MEM_LOW_SHARE;
+    uint64_t before = memory.pages_free + pages_taken;
+    if (before > mem_mark + 2 * step)
+        mem_mark = before - 2 * step < low ? before - 2 * step : low;
+    if (memory.pages_free >= mem_mark)
+        return;
+    mem_mark = memory.pages_free > step ? memory.pages_free - step : 0;
+    mem_shortages++;
+    wait_wake(&mem_shortage_wait, POLLPRI | POLLERR, 1);
+    thread_defer(); /* or the rest is taken before anybody looks */
+}
+
+void mem_shortage_watch(void)
+{
+    if (mem_watchers++ == 0)
+        mem_mark = mem_total_bytes() / LIMIT_PAGE_SIZE / MEM_LOW_SHARE;
+}
+
+void mem_shortage_ignore(void)
+{
+    ASSERT(mem_watchers > 0);
+    mem_watchers--;
+}
+
 void mem_charge(enum mem_account account, int64_t pages_delta)
 {
     mem_promised[account] += (uint64_t)pages_delta;
     ASSERT((int64_t)mem_promised[account] >= 0);
+    if (pages_delta > 0 && mem_watchers > 0)
+        shortage_look((uint64_t)pages_delta);
 }
 
 static uint64_t promised_sum(void)

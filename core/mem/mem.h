@@ -30,6 +30,8 @@ enum mem_account {
     MEM_ACCOUNTS
 };
 
+struct wait_queue;
+
 struct mem_accounts {
     uint64_t pages[MEM_ACCOUNTS];
     uint64_t pages_total;
@@ -44,6 +46,20 @@ void mem_check(void);
  * say, counted one by one: after every system call with halvm.fault, and when
  * /proc/halvm/memory is read. */
 void mem_audit(void);
+
+/*
+ * A shortage: fewer than a share of all pages are free (MEM_LOW_SHARE), told
+ * once on the way down, and again each time that MEM_STEP_SHARE more are gone;
+ * what comes back in between arms it anew (docs/memory.md). Told to those in
+ * mem_shortage_wait, POLLPRI, and counted; nothing is looked at unless somebody
+ * watches.
+ */
+#define MEM_LOW_SHARE  8  /* of all pages: fewer free is a shortage */
+#define MEM_STEP_SHARE 32 /* of all pages: fewer by this is news */
+extern struct wait_queue mem_shortage_wait;
+extern uint64_t mem_shortages;  /* told since somebody watches */
+void mem_shortage_watch(void);  /* one more who wants to know */
+void mem_shortage_ignore(void); /* one fewer */
 
 /* What the application's anonymous memory is used for, in pages; they sum to
  * MEM_APP_ANON. */

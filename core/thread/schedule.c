@@ -355,6 +355,14 @@ void thread_wake(struct thread *thread)
         thread->woken = true;
 }
 
+void thread_defer(void)
+{
+    if (list_empty(&run_woken))
+        return;
+    run_preempt = true;
+    core_attention = 1;
+}
+
 void thread_interrupt(struct thread *thread)
 {
     if (thread->state == THREAD_BLOCKED) {

@@ -88,6 +88,8 @@ void thread_wake(struct thread *thread);
 void thread_interrupt(struct thread *thread);
 /* Lets others run; returns when it is this thread's turn again. */
 void thread_yield(void);
+/* Those who were woken run before the current call returns to its thread. */
+void thread_defer(void);
 /* Ends the calling thread. */
 void thread_exit(void) __attribute__((noreturn));
 /* musl's __unmapself: unmaps the calling thread's stack and ends the thread.

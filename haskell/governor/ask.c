@@ -150,10 +150,15 @@ bool ask_give_back(void)
     return mblocks_allocated < before;
 }
 
+void ask_collects(void)
+{
+    collecting = true;
+}
+
 /* Makes the next look at the heap a collection of all generations. */
 static void want_collection(void)
 {
-    collecting = true;
+    ask_collects();
     g0->n_new_large_words = large_alloc_lim;
     if (oldest_gen != g0)
         oldest_gen->max_blocks = 0;

@@ -159,13 +159,26 @@ void *budget_reserve(void *wish, W_ *size)
     return (void *)start;
 }
 
+static W_ heap_committed;
+
+W_ budget_heap(void)
+{
+    return heap_committed;
+}
+
+/* Counted before it is so: who hears of it meanwhile (shortage.c) does not take
+ * it for somebody else's. */
 bool budget_commit(void *at, W_ size)
 {
     int flags = world == WORLD_RLIMIT ? MAP_FIXED_NOREPLACE : MAP_FIXED;
 
     if (world == WORLD_GROUP && size > budget_free())
         return false;
-    return map(at, size, PROT_READ | PROT_WRITE, flags) != NULL;
+    heap_committed += size;
+    if (map(at, size, PROT_READ | PROT_WRITE, flags) != NULL)
+        return true;
+    heap_committed -= size;
+    return false;
 }
 
 void budget_decommit(void *at, W_ size)
@@ -181,6 +194,7 @@ void budget_decommit(void *at, W_ size)
         madvise(at, size, MADV_FREE);
         break;
     }
+    heap_committed -= size;
 }
 
 void budget_release(void)

@@ -11,6 +11,7 @@
  *              control group's limit; and the reserve held back from it
  *   limit.c    the heap limit (-M) of the runtime, at start and each collection
  *   ask.c      an object that cannot fit: collect, then HeapOverflow
+ *   shortage.c  C code takes memory while Haskell allocates nothing: collect
  *   runtime.c  the wrapped functions
  *   primops.cmm  the wrapped primitive operations
  *   report.c   who holds what, and the end
@@ -52,6 +53,7 @@ void *budget_reserve(void *wish, W_ *size);
 bool budget_commit(void *at, W_ size);
 void budget_decommit(void *at, W_ size);
 void budget_release(void);
+W_ budget_heap(void); /* bytes that the heap has now */
 
 /*
  * The reserve: memory that is held back, so that neither C code nor Haskell
@@ -86,9 +88,32 @@ enum ask_answer { ASK_FITS, ASK_COLLECT, ASK_OVERFLOW };
  * ASK_COLLECT was the answer before, and is not again. */
 W_ governor_ask(W_ bytes, W_ collected);
 void ask_gc_ended(bool major);
+/* The next collection of everything is one that was asked for. */
+void ask_collects(void);
 /* Gives the system the runtime's whole free megablocks; false: there were
  * none. By a thread that does not hold the runtime's lock. */
 bool ask_give_back(void);
+
+/* -- shortage.c -- */
+
+void shortage_start(void); /* the runtime is there, and in a child again */
+void shortage_stop(void);  /* it ends */
+void shortage_gc_begins(void);
+/* With the bytes that the budget had then. */
+void shortage_gc_ends(bool major, W_ total, W_ free);
+/* Whether C code goes on taking memory during this collection, which is for
+ * its sake. */
+bool shortage_collects_beside_c(void);
+/* Whether the C finalizers have to wait: C code that called malloc is on the
+ * stack, or waits, and may hold locks. */
+bool shortage_defers_finalizers(void);
+/* Without threads: the watcher wants a collection from whoever can. */
+extern volatile bool shortage_is_marked;
+/* That is done, by a thread that has just left the runtime. */
+void shortage_heed_mark(void);
+/* malloc had nothing for size bytes; true: it may have now. Not to be called
+ * by the runtime itself, which may hold locks. Keeps errno. */
+bool shortage_malloc_failed(W_ size);
 
 /* -- report.c -- */
 

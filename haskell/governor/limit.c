@@ -170,9 +170,12 @@ void limit_gc_begins(void)
 
     if (!governor_on)
         return;
+    shortage_gc_begins();
     free_mb = budget_free_mb();
     RtsFlags.GcFlags.maxHeapSize = (uint32_t)limit_blocks(free_mb);
     RtsFlags.GcFlags.compact = true;
+    if (shortage_collects_beside_c())
+        free_mb = 0; /* it may be gone before it is used */
     if (n_capabilities == 1 && !has_room_to_copy(oldest_gen->n_blocks, free_mb))
         oldest_gen->mark = oldest_gen->compact = 1;
 }
@@ -227,12 +230,15 @@ static void hurry(W_ free_mb, W_ total_mb)
  * be read; what is given back here is room that nobody counts on yet. */
 void limit_gc_ends(bool major)
 {
-    W_ free_mb, total_mb;
+    W_ free, total, free_mb, total_mb;
 
     if (!governor_on)
         return;
-    free_mb = budget_free_mb();
-    total_mb = budget_total() / MBLOCK_SIZE;
+    free = budget_free();
+    total = budget_total();
+    free_mb = free / GOVERNOR_MB_COST;
+    total_mb = total / MBLOCK_SIZE;
+    shortage_gc_ends(major, total, free);
     give_back(free_mb, total_mb);
     if (major) {
         blocks_live = n_alloc_blocks;

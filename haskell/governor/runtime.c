@@ -9,6 +9,7 @@
  */
 #include "governor.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 struct gc_thread_;
@@ -112,6 +113,73 @@ void __wrap_resizeNurseriesFixed(void)
     __real_resizeNurseriesFixed();
 }
 
+/* -- C code's memory -- */
+
+/* A collection that helped another thread only may be followed by another. */
+#define TRIES 3
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+    void *memory = __real_malloc(size);
+
+    for (int i = 0; memory == NULL && i < TRIES; i++) {
+        if (!shortage_malloc_failed(size))
+            break;
+        memory = __real_malloc(size);
+    }
+    return memory;
+}
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size)
+{
+    void *memory = __real_calloc(count, size);
+    size_t sum;
+
+    if (memory != NULL || __builtin_mul_overflow(count, size, &sum))
+        return memory;
+    for (int i = 0; memory == NULL && i < TRIES; i++) {
+        if (!shortage_malloc_failed(sum))
+            break;
+        memory = __real_calloc(count, size);
+    }
+    return memory;
+}
+
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size)
+{
+    void *memory = __real_realloc(old, size);
+
+    for (int i = 0; memory == NULL && i < TRIES; i++) {
+        if (!shortage_malloc_failed(size))
+            break;
+        memory = __real_realloc(old, size);
+    }
+    return memory;
+}
+
+/* posix_memalign and memalign call it. */
+void *__real_aligned_alloc(size_t align, size_t size);
+void *__wrap_aligned_alloc(size_t align, size_t size);
+void *__wrap_aligned_alloc(size_t align, size_t size)
+{
+    void *memory = __real_aligned_alloc(align, size);
+
+    if (memory == NULL && errno != ENOMEM) /* EINVAL: no power of two */
+        return memory;
+    for (int i = 0; memory == NULL && i < TRIES; i++) {
+        if (!shortage_malloc_failed(size))
+            break;
+        memory = __real_aligned_alloc(align, size);
+    }
+    return memory;
+}
+
 /* -- the runtime's own C memory (rts/RtsUtils.c) -- */
 
 /* Whether an allocation that failed may succeed now. */
@@ -127,7 +195,7 @@ void *__wrap_stgMallocBytes(size_t size, char *whom)
     void *memory;
 
     do
-        memory = malloc(size);
+        memory = __real_malloc(size);
     while (memory == NULL && again(size));
     if (memory == NULL && size != 0 && !governor_off)
         report_end(size, whom);
@@ -143,7 +211,7 @@ void *__wrap_stgReallocBytes(void *old, size_t size, char *whom)
     if (!governor_on || size == 0)
         return __real_stgReallocBytes(old, size, whom);
     do
-        memory = realloc(old, size);
+        memory = __real_realloc(old, size);
     while (memory == NULL && again(size));
     if (memory == NULL)
         report_end(size, whom);
@@ -157,7 +225,7 @@ void *__wrap_stgCallocBytes(size_t count, size_t size, char *whom)
     void *memory;
 
     do
-        memory = calloc(count, size);
+        memory = __real_calloc(count, size);
     while (memory == NULL && again(count * size));
     if (memory == NULL && count * size != 0 && !governor_off)
         report_end(count * size, whom);
@@ -179,7 +247,7 @@ static void *gmp_reallocate(void *old, size_t old_size, size_t size)
 
     (void)old_size;
     do
-        memory = realloc(old, size);
+        memory = __real_realloc(old, size);
     while (memory == NULL && (again(size) || ask_give_back()));
     if (memory == NULL)
         report_end(size, gmp_whom);
@@ -225,6 +293,53 @@ int __wrap_createOSThread(OSThreadId *id, char *name, OSThreadProc *start,
         error = __real_createOSThread(id, name, start, argument);
     while (error != 0 && again(MBLOCK_SIZE));
     return error;
+}
+
+/* -- a shortage (rts/Timer.c, Schedule.c, ProfHeap.c, Weak.c) -- */
+
+/* By hs_init, when the storage manager is there; and in forkProcess's child. */
+void __real_initTimer(void);
+void __wrap_initTimer(void);
+void __wrap_initTimer(void)
+{
+    __real_initTimer();
+    shortage_start();
+}
+
+void __real_exitTimer(bool wait);
+void __wrap_exitTimer(bool wait);
+void __wrap_exitTimer(bool wait)
+{
+    shortage_stop();
+    __real_exitTimer(wait);
+}
+
+/* A safe foreign call begins (compiled code calls it): now one can collect. */
+void *__real_suspendThread(StgRegTable *reg, bool interruptible);
+void *__wrap_suspendThread(StgRegTable *reg, bool interruptible);
+void *__wrap_suspendThread(StgRegTable *reg, bool interruptible)
+{
+    void *task = __real_suspendThread(reg, interruptible);
+
+    if (shortage_is_marked)
+        shortage_heed_mark();
+    return task;
+}
+
+/* One that nobody profiles by was asked for because of its collection. */
+void __real_heapCensus(Time t);
+void __wrap_heapCensus(Time t);
+void __wrap_heapCensus(Time t)
+{
+    if (!governor_on || RtsFlags.ProfFlags.doHeapProfile != NO_HEAP_PROFILING)
+        __real_heapCensus(t);
+}
+
+bool __real_runSomeFinalizers(bool all);
+bool __wrap_runSomeFinalizers(bool all);
+bool __wrap_runSomeFinalizers(bool all)
+{
+    return shortage_defers_finalizers() || __real_runSomeFinalizers(all);
 }
 
 /* -- flags (rts/RtsStartup.c, hs_init_ghc) -- */

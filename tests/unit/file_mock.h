@@ -78,6 +78,17 @@ void mem_accounts_get(struct mem_accounts *out)
     out->pages_total = 1024;
 }
 
+struct wait_queue mem_shortage_wait = WAIT_QUEUE_INIT(mem_shortage_wait);
+uint64_t mem_shortages;
+
+void mem_shortage_watch(void)
+{
+}
+
+void mem_shortage_ignore(void)
+{
+}
+
 bool mem_region_next(uint64_t address, struct mem_region *out)
 {
     *out = (struct mem_region){4096, 8192, BASE_PROT_READ, false, ""};

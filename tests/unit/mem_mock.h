@@ -209,6 +209,10 @@ void wait_wake(struct wait_queue *queue, uint32_t events, unsigned count)
 {
 }
 
+void thread_defer(void)
+{
+}
+
 static void mock_start(void)
 {
     if (mock_arena == NULL) {

@@ -40,12 +40,16 @@ wire = do
       let frames = [ B.pack (replicate 14 (fromIntegral n)
                       ++ map fromIntegral [1 .. n * 10]) | n <- [1 .. 100 :: Int] ]
       void (forkIO (sendFrames x frames))
-      got <- collect y 100
+      got <- collect y 100 (repeat 100)
       equal "frames" got frames
+      -- whatever number is asked for
+      void (forkIO (sendFrames x frames))
+      again <- collect y 100 (cycle [1, 32, 3, 2, 17, 5])
+      equal "frames by ones and twos" again frames
       -- some that are kept do not change when buffers are used again
       sendFrames y [B.replicate 60 7]
       receiveFrames x 5 >>= \f -> equal "back" f [B.replicate 60 7]
-      equal "kept" got frames
+      equal "kept" (got, again) (frames, frames)
       -- who waits is told of the end
       ended <- newEmptyMVar
       void (forkIO (try (receiveFrames x 1) >>= putMVar ended))
@@ -61,10 +65,11 @@ wire = do
   void (throws "none" (openNIC "eth0") :: IO IOException)
   void (throws "mac" (openNIC ("fd:" ++ show fb ++ ",mac=1")) :: IO IOException)
   where
-    collect _ 0 = pure []
-    collect nic n = do
-      frames <- receiveFrames nic n
-      (frames ++) <$> collect nic (n - length frames)
+    collect nic n (most : others) | n > 0 = do
+      frames <- receiveFrames nic most
+      check "not more than asked for" (length frames <= most)
+      (frames ++) <$> collect nic (n - length frames) others
+    collect _ _ _ = pure []
 
 machine :: IO ()
 machine = do

@@ -48,11 +48,13 @@ import Foreign.C.Error (eAGAIN, eBADF, Errno (..))
 import Foreign.C.String (CString, withCString)
 import Foreign.C.Types (CInt (..), CLong (..), CSize, CUInt (..))
 import Foreign.ForeignPtr (ForeignPtr, withForeignPtr)
+import Foreign.ForeignPtr.Unsafe (unsafeForeignPtrToPtr)
 import Foreign.Marshal.Alloc (alloca)
 import Foreign.Marshal.Array (allocaArray, peekArray)
-import Foreign.Ptr (Ptr, castPtr, plusPtr)
+import Foreign.Ptr (Ptr, castPtr)
 import Foreign.Storable (peek, peekByteOff, pokeByteOff)
 import GHC.Conc (closeFdWith)
+import GHC.IOArray (IOArray, newIOArray, readIOArray, writeIOArray)
 import Numeric (readHex, showHex)
 import System.Environment (lookupEnv)
 import System.Posix.IO (closeFd)
@@ -91,8 +93,25 @@ data NIC = NIC
   , nicMTU :: Int -- ^ bytes after Ethernet's header
   , nicFd :: MVar (Maybe CInt)
   , nicSocket :: Bool
-  , nicSpare :: MVar [ForeignPtr Word8] -- buffers that got no frame
+  , nicBuffers :: MVar Buffers
   }
+
+-- | Where frames come to: @vectors@ is an array of @struct iovec@, a buffer each
+-- for those before @ready@, which @owners@ keeps alive; of these the first
+-- @taken@ have gone out with frames.
+data Buffers = Buffers
+  { vectors :: !(ForeignPtr Word8)
+  , owners :: !(IOArray Int (ForeignPtr Word8))
+  , taken :: !Int
+  , ready :: !Int
+  }
+
+noBuffers :: IO Buffers
+noBuffers = do
+  array <- I.mallocByteString (batch * vectorSize)
+  none <- I.mallocByteString 0
+  own <- newIOArray (0, batch - 1) none
+  pure (Buffers array own 0 0)
 
 -- | What there is to open.
 listNICs :: IO [NICName]
@@ -139,7 +158,8 @@ openNIC name = mask_ $ do
         Just text | [(n, "")] <- reads text, n >= 68, n <= 9000 -> pure n
         Just text -> ioError (userError ("openNIC: no MTU: " ++ text))
         Nothing -> pure mtu
-      NIC name chosen size <$> newMVar (Just fd) <*> pure socket <*> newMVar []
+      NIC name chosen size <$> newMVar (Just fd) <*> pure socket
+        <*> (noBuffers >>= newMVar)
     -- locally administered, and another for each process and name
     defaultMAC = do
       pid <- fromIntegral <$> getProcessID
@@ -236,28 +256,38 @@ receiveFrames nic most = do
 tryReceiveFrames :: NIC -> Int -> IO [ByteString]
 tryReceiveFrames nic most = mask_ $ do
   fd <- descriptor nic
-  spare <- swapMVar (nicSpare nic) []
   let count = max 1 (min batch most)
-      size = bufferSize nic
-  new <- mapM (const (I.mallocByteString size))
-    [1 .. count - length spare]
-  let buffers = take count (spare ++ new)
-      fill _ [] _ action = action
-      fill n (b : bs) vectors action = withForeignPtr b $ \p -> do
-        pokeByteOff vectors (n * vectorSize) p
-        pokeByteOff vectors (n * vectorSize + 8) (fromIntegral size :: CSize)
-        fill (n + 1 :: Int) bs vectors action
-  allocaArray (count * vectorSize) $ \vectors -> do
-    let at = castPtr (vectors :: Ptr Word8) :: Ptr ()
-    got <- fill 0 buffers at $
-      c_receive fd (fromIntegral (fromEnum (nicSocket nic))) at
-        (fromIntegral count)
-    let filled = if got > 0 then fromIntegral got else 0
-    sizes <- mapM (\n -> peekByteOff (at `plusPtr` (n * vectorSize)) 8)
-      [0 .. filled - 1] :: IO [CSize]
-    void (swapMVar (nicSpare nic) (drop filled (spare ++ new)))
-    when (got < 0 && not (again got)) $ void (check (nicName nic) got)
-    -- a socket whose other end is gone gives empty messages
-    when (any (== 0) sizes) $ failWith (nicName nic) eBADF
-    pure [ I.fromForeignPtr b 0 (fromIntegral s)
-         | (b, s) <- zip buffers sizes ]
+  (got, frames) <- modifyMVar (nicBuffers nic) $ \old -> do
+    buffers <- prepare nic count old
+    withForeignPtr (vectors buffers) $ \at -> do
+      got <- c_receive fd (fromIntegral (fromEnum (nicSocket nic)))
+        (castPtr at) (fromIntegral count)
+      let filled = fromIntegral (max 0 got)
+      frames <- collect buffers at (filled - 1) []
+      pure (buffers { taken = filled }, (got, frames))
+  when (got < 0 && not (again got)) $ void (check (nicName nic) got)
+  -- a socket whose other end is gone gives empty messages
+  when (any B.null frames) $ failWith (nicName nic) eBADF
+  pure frames
+  where
+    collect buffers at n frames
+      | n < 0 = pure frames
+      | otherwise = do
+          owner <- readIOArray (owners buffers) n
+          size <- peekByteOff at (n * vectorSize + 8) :: IO CSize
+          collect buffers at (n - 1)
+            (I.fromForeignPtr owner 0 (fromIntegral size) : frames)
+
+-- | Buffers for so many frames: in place of those that were taken, and further
+-- ones.
+prepare :: NIC -> Int -> Buffers -> IO Buffers
+prepare nic count buffers = withForeignPtr (vectors buffers) $ \at -> do
+  let size = bufferSize nic
+      renew n = do
+        owner <- I.mallocByteString size
+        writeIOArray (owners buffers) n owner
+        pokeByteOff at (n * vectorSize) (unsafeForeignPtrToPtr owner)
+        pokeByteOff at (n * vectorSize + 8) (fromIntegral size :: CSize)
+  mapM_ renew [0 .. taken buffers - 1]
+  mapM_ renew [ready buffers .. count - 1]
+  pure buffers { taken = 0, ready = max count (ready buffers) }

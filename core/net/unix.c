@@ -88,7 +88,8 @@ static void unix_release(struct file *file)
             container_of(item, struct unix_socket, node);
 
         list_remove(item);
-        waiting->peer->socket.error = ECONNRESET;
+        if (waiting->peer) /* it may be closed already */
+            waiting->peer->socket.error = ECONNRESET;
         unix_free(waiting);
     }
     unix_free(s);

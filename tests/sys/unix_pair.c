@@ -129,6 +129,26 @@ static void test_names(void)
         EFAULT);
 }
 
+/* A listener that closes while one waits for accept that is closed already,
+ * and one that is not: which then hears of it. */
+static void test_waiting_closed(void)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "\0waiting"};
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    int gone = socket(AF_UNIX, SOCK_STREAM, 0);
+    int here = socket(AF_UNIX, SOCK_STREAM, 0);
+    char byte;
+
+    CHECK_EQ(bind(listener, (struct sockaddr *)&name, sizeof(name)), 0);
+    CHECK_EQ(listen(listener, 5), 0);
+    CHECK_EQ(connect(gone, (struct sockaddr *)&name, sizeof(name)), 0);
+    CHECK_EQ(connect(here, (struct sockaddr *)&name, sizeof(name)), 0);
+    close(gone);
+    close(listener);
+    CHECK_ERR(read(here, &byte, 1), ECONNRESET);
+    close(here);
+}
+
 int main(void)
 {
     int before = check_open_descriptors();
@@ -139,6 +159,7 @@ int main(void)
     test_room();
     test_ping_pong();
     test_names();
+    test_waiting_closed();
     CHECK_EQ(check_open_descriptors(), before);
     return 0;
 }

@@ -186,13 +186,18 @@ receiver net i wire = do
 
 keepTime :: Net -> IO ()
 keepTime net = forever $ do
-  next <- nextDeadline <$> readMVar (netStack net)
-  writeIORef (netSleep net) next
-  -- The stack may have changed between the two.
-  again <- nextDeadline <$> readMVar (netStack net)
+  next <- announced =<< deadline
   time <- now
-  if again <= time
+  if next <= time
     then locked net (\t s -> let (s', as) = step t TimePasses s in ((), s', as)) pure
-    else if again == never
+    else if next == never
       then takeMVar (netKick net)
-      else void (timeout (again - time) (takeMVar (netKick net)))
+      else void (timeout (next - time) (takeMVar (netKick net)))
+  where
+    deadline = nextDeadline <$> readMVar (netStack net)
+    -- The stack may have changed before it was written down until when it is
+    -- slept; who changes it later looks at that.
+    announced next = do
+      writeIORef (netSleep net) next
+      again <- deadline
+      if again == next then pure next else announced again

@@ -131,7 +131,7 @@ CORE_SRC := $(sort $(wildcard core/*.c core/*/*.c gate/*.c gate/*.S \
 	arch/x86_64/*.c arch/x86_64/*.S base/hw/*.c base/hw/*.S \
 	base/xenpv/*.c base/xenpv/*.S drivers/*/*.c drivers/*/*.S))
 # Linked by themselves: see their first lines.
-ALONE_SRC := gate/dispatch.c gate/raw.c base/hw/note.S
+ALONE_SRC := gate/dispatch.c gate/raw.c core/net/stack_lwip.c base/hw/note.S
 CORE_OBJ := $(patsubst %,$(B)/obj/%.o,$(filter-out $(ALONE_SRC),$(CORE_SRC)))
 GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
 CORE_CFLAGS := -std=c11 -O2 -g $(MAP) -nostdinc -isystem $(GCC_INCLUDE) \
@@ -205,7 +205,7 @@ $(B)/obj/halvm.o: $(CORE_OBJ) $(LWIP_OBJ) $(B)/obj/string.a
 	$(Q)objcopy --wildcard -G '__halvm_*' -G 'halvm_*' $@.all $@
 
 $(B)/lib/halvm/lib/libhalvm.a: $(B)/obj/halvm.o $(B)/obj/gate/dispatch.c.o \
-		$(B)/obj/gate/raw.c.o
+		$(B)/obj/gate/raw.c.o $(B)/obj/core/net/stack_lwip.c.o
 	@mkdir -p $(@D)
 	$(Q)rm -f $@.new
 	$(Q)$(AR) rcsD $@.new $^

@@ -11,7 +11,8 @@ L := $(B)/lib/halvm
 TOOL_PROGRAMS := $(addprefix $(B)/bin/,halvm halvm-cc halvm-c++ halvm-ghc \
 	halvm-config)
 TOOL_FILES := $(addprefix $(L)/,halvm.specs halvm.cmake halvm.meson \
-	ghc-libdir governor/.made ghc/compiler lib/halvm-codegen.o pkgconfig/.made)
+	ghc-libdir governor/.made ghc/compiler lib/halvm-codegen.o \
+	lib/halvm-no-lwip.o pkgconfig/.made)
 MAN_PAGES := $(patsubst docs/man/%.scd,$(B)/man/%,$(wildcard docs/man/*.scd))
 
 $(B)/obj/tools/%.o: tools/%.c
@@ -20,7 +21,7 @@ $(B)/obj/tools/%.o: tools/%.c
 
 tool_objects = $(patsubst tools/%.c,$(B)/obj/tools/%.o,$(wildcard tools/$1/*.c))
 
-$(B)/bin/halvm-cc: $(filter-out %/codegen.o,$(call tool_objects,halvm-cc))
+$(B)/bin/halvm-cc: $(filter-out %/codegen.o %/no_lwip.o,$(call tool_objects,halvm-cc))
 	@mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $^
 $(B)/bin/halvm-c++: $(B)/bin/halvm-cc
@@ -56,6 +57,8 @@ $(L)/ghc/compiler: tools/ghc-libdir $(GOVERNOR) $(B)/bin/halvm-cc \
 			$(GHC); \
 	else mkdir -p $(@D) && : >$@; fi
 $(L)/lib/halvm-codegen.o: tools/halvm-cc/codegen.c
+$(L)/lib/halvm-no-lwip.o: tools/halvm-cc/no_lwip.c
+$(L)/lib/halvm-codegen.o $(L)/lib/halvm-no-lwip.o:
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -fno-pie -c -o $@ $<
 $(L)/pkgconfig/.made:

@@ -261,17 +261,3 @@ void net_wait_configured(void)
     if (net_start() == 0)
         wait_until(has_ip4, WAIT_IP4_NS);
 }
-
-/* For libc's resolver, before it reads /etc/resolv.conf: a program's first
- * look-up comes before its first socket. Called as application code; in a
- * Linux process there is no core to ask. */
-void net_resolver_wait(void);
-
-void net_resolver_wait(void)
-{
-    if (!core_base)
-        return;
-    core_enter();
-    net_wait_configured();
-    core_leave(0);
-}

@@ -16,6 +16,7 @@
  * A received frame of joined segments (base.h) is a chain of the same buffers
  * that frames are received into, which the network's account has already.
  */
+#include "core/net/device.h"
 #include "core/net/segments.h"
 #include "core/time/time.h"
 
@@ -42,9 +43,7 @@ _Static_assert(RX_LARGE_BUFFERS >= RX_BUFFERS, "");
 
 struct interface {
     struct netif netif;
-    unsigned index; /* of the base */
-    uint32_t features;
-    uint32_t cut_size_max;         /* as in struct base_device */
+    struct net_device *device;
     struct pbuf *tx[TX_QUEUE_MAX]; /* ring */
     unsigned tx_first, tx_count;
     bool tx_blocked; /* the device had no room */
@@ -52,17 +51,12 @@ struct interface {
     struct pbuf *rx[RX_LARGE_BUFFERS];
     struct base_net_frame frames[RX_LARGE_BUFFERS];
     unsigned rx_first, rx_end;
-    /* It is the program's own (packet.c): who hears of its news. */
-    void (*taken)(void *context);
-    void *taken_context;
 };
 
 static struct interface *interfaces[LIMIT_NICS];
 static unsigned interface_count;
 
 static bool rx_starved; /* no memory to receive into */
-static void rx_again(struct time_timer *timer);
-static struct time_timer rx_timer = {.fire = rx_again};
 
 /* -- sending -- */
 
@@ -73,20 +67,21 @@ static bool tx_cuts_less(struct interface *interface,
                          const struct base_net_frame *frame)
 {
     const uint32_t cuts = BASE_NET_TX_TCP4 | BASE_NET_TX_TCP6;
-    uint32_t before = interface->features;
-    struct base_device device;
+    struct net_device *device = interface->device;
+    uint32_t before = device->features;
+    struct base_device now;
 
     if (!(frame->flags & BASE_NET_CUT) ||
-        core_base->dev_get(BASE_DEVICE_NET, interface->index, &device) !=
-            BASE_OK)
+        core_base->dev_get(BASE_DEVICE_NET, device->index, &now) != BASE_OK)
         return false;
-    interface->features &= device.features | ~cuts;
-    return interface->features != before;
+    device->features &= now.features | ~cuts;
+    return device->features != before;
 }
 
 static void tx_flush(struct interface *interface)
 {
     struct base_net_frame frames[TX_BATCH];
+    struct net_device *device = interface->device;
 
     while (interface->tx_count > 0) {
         unsigned count = interface->tx_count, sent;
@@ -100,9 +95,9 @@ static void tx_flush(struct interface *interface)
             frames[i] =
                 (struct base_net_frame){.data = p->payload, .size = p->len};
         }
-        net_segments_prepare(frames, count, interface->features,
-                             interface->cut_size_max);
-        sent = core_base->net_send(interface->index, frames, count);
+        net_segments_prepare(frames, count, device->features,
+                             device->cut_size_max);
+        sent = core_base->net_send(device->index, frames, count);
         ASSERT(sent <= count);
         for (unsigned i = 0; i < sent; i++)
             pbuf_free(interface->tx[(interface->tx_first + i) % TX_QUEUE_MAX]);
@@ -119,7 +114,7 @@ static err_t link_output(struct netif *netif, struct pbuf *p)
 {
     struct interface *interface = netif->state;
 
-    if (interface->taken)
+    if (interface->device->taken)
         return ERR_OK; /* lost, as on a cable that is not plugged in */
     if (interface->tx_count == TX_QUEUE_MAX)
         return ERR_MEM;
@@ -314,7 +309,7 @@ static unsigned rx_batch(struct interface *interface)
         rx_starved = true;
         return 0;
     }
-    count = core_base->net_recv(interface->index, interface->frames + i,
+    count = core_base->net_recv(interface->device->index, interface->frames + i,
                                 interface->rx_end - i);
     ASSERT(count <= interface->rx_end - i);
     end = i + count;
@@ -349,10 +344,8 @@ void net_interfaces_ready(void)
         struct interface *interface = interfaces[i];
         unsigned count;
 
-        if (interface->taken) {
-            interface->taken(interface->taken_context);
+        if (interface->device->taken)
             continue;
-        }
         if (interface->tx_blocked) {
             interface->tx_blocked = false;
             tx_flush(interface);
@@ -366,19 +359,9 @@ void net_interfaces_ready(void)
     }
     net_leave();
     if (budget == 0)
-        net_interfaces_later();
+        net_devices_later(0);
     else if (rx_starved)
-        time_timer_set(&rx_timer, time_now_ns() + RX_RETRY_NS);
-}
-
-void net_interfaces_later(void)
-{
-    time_timer_set(&rx_timer, time_now_ns());
-}
-
-static void rx_again(struct time_timer *timer)
-{
-    net_interfaces_ready();
+        net_devices_later(RX_RETRY_NS);
 }
 
 void net_interface_input(struct netif *netif, const void *frame, size_t size)
@@ -407,58 +390,18 @@ static void tx_drop(struct interface *interface)
     interface->tx_blocked = false;
 }
 
-uint32_t net_interface_features(const struct netif *netif)
+void net_interfaces_taken(unsigned device, bool is_taken)
 {
-    const struct interface *interface = netif->state;
-
-    return netif_get_index(netif) == 1 ? 0 : interface->features;
-}
-
-int net_interface_take(struct netif *netif, void (*ready)(void *context),
-                       void *context)
-{
-    struct interface *interface = netif->state;
-
-    if (netif_get_index(netif) == 1)
-        return -ENODEV;
-    if (interface->taken)
-        return -EBUSY;
-    net_enter();
-    interface->taken = ready;
-    interface->taken_context = context;
-    tx_drop(interface);
-    netif_set_link_down(netif);
-    net_leave();
-    return 0;
-}
-
-void net_interface_give_back(struct netif *netif)
-{
-    struct interface *interface = netif->state;
+    struct interface *interface = interfaces[device];
 
     net_enter();
-    interface->taken = NULL;
-    netif_set_link_up(netif);
+    if (is_taken) {
+        tx_drop(interface);
+        netif_set_link_down(&interface->netif);
+    } else {
+        netif_set_link_up(&interface->netif);
+    }
     net_leave();
-    net_interfaces_later(); /* what came meanwhile */
-}
-
-unsigned net_interface_send(struct netif *netif,
-                            const struct base_net_frame *frames, unsigned count)
-{
-    struct interface *interface = netif->state;
-
-    ASSERT(interface->taken);
-    return core_base->net_send(interface->index, frames, count);
-}
-
-unsigned net_interface_receive(struct netif *netif,
-                               struct base_net_frame *frames, unsigned count)
-{
-    struct interface *interface = netif->state;
-
-    ASSERT(interface->taken);
-    return core_base->net_recv(interface->index, frames, count);
 }
 
 /* -- life -- */
@@ -466,20 +409,15 @@ unsigned net_interface_receive(struct netif *netif,
 static err_t interface_init(struct netif *netif)
 {
     struct interface *interface = netif->state;
-    struct base_device device;
+    struct net_device *device = interface->device;
 
-    if (core_base->dev_get(BASE_DEVICE_NET, interface->index, &device) !=
-        BASE_OK)
-        return ERR_IF;
-    interface->features = device.features;
-    interface->cut_size_max = device.cut_size_max;
     interface->rx_first = interface->rx_end =
-        device.features & BASE_NET_RX_LARGE ? RX_LARGE_BUFFERS : RX_BUFFERS;
+        device->features & BASE_NET_RX_LARGE ? RX_LARGE_BUFFERS : RX_BUFFERS;
     netif->name[0] = 'e';
     netif->name[1] = 't';
     netif->hwaddr_len = 6;
-    memcpy(netif->hwaddr, device.mac, 6);
-    netif->mtu = device.mtu < 1500 ? device.mtu : 1500;
+    memcpy(netif->hwaddr, device->mac, 6);
+    netif->mtu = device->mtu;
     netif->mtu6 = netif->mtu;
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP |
                    NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6 |
@@ -487,28 +425,27 @@ static err_t interface_init(struct netif *netif)
     netif->output = ip4_output_limited;
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = link_output;
-    if (device.features & BASE_NET_TX_CHECKSUM)
+    if (device->features & BASE_NET_TX_CHECKSUM)
         NETIF_SET_CHECKSUM_CTRL(
             netif, NETIF_CHECKSUM_ENABLE_ALL &
                        ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_CHECK_TCP));
     return ERR_OK;
 }
 
-static int interface_add(unsigned index)
+static int interface_add(struct net_device *device)
 {
     struct interface *interface = net_alloc(sizeof(*interface));
+    struct netif *added;
 
     if (!interface)
         return -ENOMEM;
     memset(interface, 0, sizeof(*interface));
-    interface->index = index;
-    if (!netif_add(&interface->netif, NULL, NULL, NULL, interface,
-                   interface_init, ethernet_input)) {
-        net_free(interface);
-        return -EIO;
-    }
+    interface->device = device;
+    added = netif_add(&interface->netif, NULL, NULL, NULL, interface,
+                      interface_init, ethernet_input);
+    ASSERT(added && netif_get_index(added) == device->index + NET_FIRST_DEVICE);
     interfaces[interface_count++] = interface;
-    if (index == 0)
+    if (device->index == 0)
         netif_set_default(&interface->netif);
     net_config_start(&interface->netif);
     return 0;
@@ -516,53 +453,19 @@ static int interface_add(unsigned index)
 
 int net_interfaces_init(void)
 {
-    static unsigned next; /* device to look at */
-    struct base_device device;
-    enum base_status status;
+    int result = net_devices_init();
+    struct net_device *device;
 
-    base_uses_net();
-    for (; next < LIMIT_NICS; next++) {
-        status = core_base->dev_get(BASE_DEVICE_NET, next, &device);
-        if (status == BASE_OK) {
-            int error = interface_add(next);
-            if (error == -ENOMEM)
-                return error;
-            if (error != 0)
-                core_log("halvm: net: device %u could not be started\n", next);
-        } else if (status == BASE_NOMEM) {
-            return -ENOMEM;
-        } else {
-            break;
-        }
+    while ((device = net_device(interface_count))) {
+        int error = interface_add(device);
+
+        if (error != 0)
+            return error;
     }
-    return (int)interface_count;
+    return result;
 }
 
 struct netif *net_interface_by_index(unsigned index)
 {
     return index > 255 ? NULL : netif_get_by_index((u8_t)index);
-}
-
-void net_interface_name(const struct netif *netif, char out[16])
-{
-    unsigned index = netif_get_index(netif);
-
-    if (index == 1)
-        strcpy(out, "lo");
-    else
-        core_format(out, 16, "eth%u", index - 2);
-}
-
-struct netif *net_interface_by_name(const char *name)
-{
-    struct netif *netif;
-    char its[16];
-
-    NETIF_FOREACH(netif)
-    {
-        net_interface_name(netif, its);
-        if (strcmp(its, name) == 0)
-            return netif;
-    }
-    return NULL;
 }

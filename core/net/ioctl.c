@@ -6,6 +6,7 @@
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
 
+#include "core/net/device.h"
 #include "core/net/socket.h"
 
 static void address_set(struct sockaddr *out, uint32_t address)
@@ -16,36 +17,21 @@ static void address_set(struct sockaddr *out, uint32_t address)
     memcpy(out, &in, sizeof(in));
 }
 
-static short flags_of(const struct netif *netif)
-{
-    int flags = IFF_MULTICAST;
-
-    if (netif_get_index(netif) == 1)
-        flags = IFF_LOOPBACK;
-    else
-        flags |= IFF_BROADCAST;
-    if (netif_is_up(netif))
-        flags |= IFF_UP;
-    if (netif_is_link_up(netif))
-        flags |= IFF_RUNNING;
-    return (short)flags;
-}
-
-static int hardware_get(const struct netif *netif, struct ifreq *request)
+static int hardware_get(const struct net_device *device, struct ifreq *request)
 {
     memset(&request->ifr_hwaddr, 0, sizeof(request->ifr_hwaddr));
-    request->ifr_hwaddr.sa_family =
-        netif_get_index(netif) == 1 ? ARPHRD_LOOPBACK : ARPHRD_ETHER;
-    memcpy(request->ifr_hwaddr.sa_data, netif->hwaddr, netif->hwaddr_len);
+    request->ifr_hwaddr.sa_family = device ? ARPHRD_ETHER : ARPHRD_LOOPBACK;
+    if (device)
+        memcpy(request->ifr_hwaddr.sa_data, device->mac, sizeof(device->mac));
     return 0;
 }
 
-static int get(const struct netif *netif, unsigned long request,
-               struct ifreq *ifr)
+static int get(unsigned interface, unsigned long request, struct ifreq *ifr)
 {
-    uint32_t address = netif_ip4_addr(netif)->addr;
-    uint32_t mask = netif_ip4_netmask(netif)->addr;
+    const struct net_device *device = net_device_of(interface);
+    uint32_t address = 0, mask = 0;
 
+    net_interface_address4(interface, &address, &mask);
     switch (request) {
     case SIOCGIFADDR:
         if (!address)
@@ -60,17 +46,16 @@ static int get(const struct netif *netif, unsigned long request,
     case SIOCGIFBRDADDR:
         if (!address)
             return -EADDRNOTAVAIL;
-        address_set(&ifr->ifr_broadaddr,
-                    netif_get_index(netif) == 1 ? 0 : address | ~mask);
+        address_set(&ifr->ifr_broadaddr, device ? address | ~mask : 0);
         return 0;
     case SIOCGIFFLAGS:
-        ifr->ifr_flags = flags_of(netif);
+        ifr->ifr_flags = (short)net_interface_flags(interface);
         return 0;
     case SIOCGIFINDEX:
-        ifr->ifr_ifindex = netif_get_index(netif);
+        ifr->ifr_ifindex = (int)interface;
         return 0;
     case SIOCGIFMTU:
-        ifr->ifr_mtu = netif_get_index(netif) == 1 ? 65536 : netif->mtu;
+        ifr->ifr_mtu = device ? device->mtu : 65536;
         return 0;
     case SIOCGIFMETRIC:
         ifr->ifr_metric = 0;
@@ -79,7 +64,7 @@ static int get(const struct netif *netif, unsigned long request,
         ifr->ifr_qlen = 256;
         return 0;
     case SIOCGIFHWADDR:
-        return hardware_get(netif, ifr);
+        return hardware_get(device, ifr);
     default:
         return -ENOTTY;
     }
@@ -89,20 +74,19 @@ static int get(const struct netif *netif, unsigned long request,
 static long list(long argument)
 {
     struct ifconf conf;
-    struct netif *netif;
+    uint32_t address, mask;
     int done = 0;
 
     if (core_copy_in(&conf, (const void *)argument, sizeof(conf)) != 0)
         return -EFAULT;
-    /* In the order of their numbers: lwIP's list starts with the newest. */
-    for (unsigned i = 1; i <= LIMIT_NICS + 1; i++) {
+    for (unsigned i = NET_LOOPBACK; i <= NET_INTERFACE_MAX; i++) {
         struct ifreq ifr = {0};
 
-        netif = net_interface_by_index(i);
-        if (!netif || !netif_ip4_addr(netif)->addr)
+        if (!net_interface_exists(i) ||
+            !net_interface_address4(i, &address, &mask))
             continue;
-        net_interface_name(netif, ifr.ifr_name);
-        address_set(&ifr.ifr_addr, netif_ip4_addr(netif)->addr);
+        net_interface_name(i, ifr.ifr_name);
+        address_set(&ifr.ifr_addr, address);
         if (conf.ifc_buf) {
             if (conf.ifc_len - done < (int)sizeof(ifr))
                 break;
@@ -117,7 +101,7 @@ static long list(long argument)
 
 long net_interface_ioctl(unsigned long request, long argument)
 {
-    struct netif *netif;
+    unsigned interface;
     struct ifreq ifr;
     int result;
 
@@ -130,15 +114,15 @@ long net_interface_ioctl(unsigned long request, long argument)
         return -EFAULT;
     ifr.ifr_name[IFNAMSIZ - 1] = '\0';
     if (request == SIOCGIFNAME) {
-        netif = net_interface_by_index((unsigned)ifr.ifr_ifindex);
-        if (!netif || ifr.ifr_ifindex < 1)
+        interface = (unsigned)ifr.ifr_ifindex;
+        if (!net_interface_exists(interface))
             return -ENODEV;
-        net_interface_name(netif, ifr.ifr_name);
+        net_interface_name(interface, ifr.ifr_name);
     } else {
-        netif = net_interface_by_name(ifr.ifr_name);
-        if (!netif)
+        interface = net_interface_number(ifr.ifr_name);
+        if (interface == 0)
             return -ENODEV;
-        result = get(netif, request, &ifr);
+        result = get(interface, request, &ifr);
         if (result != 0)
             return result == -ENOTTY ? -EPERM : result;
     }

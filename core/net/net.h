@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The network below the sockets: lwIP, its memory, timers and interfaces.
+ * The network below the sockets: its start, and lwIP, its memory, timers and
+ * interfaces.
  *
  * Included by core/net only. Everything here runs with the monitor held. A
  * socket operation that may touch lwIP calls net_enter() first and
@@ -20,8 +21,13 @@
 
 /* -- net.c -- */
 
-/* Starts lwIP and the interfaces at the first call. 0 or -ENOMEM. */
+/* Starts the network at the first call: the stack that is linked in
+ * (stack.h), or else the devices only. 0 or -ENOMEM. */
 int net_start(void);
+extern bool net_started;
+
+/* -- lwip.c and config.c -- */
+
 /* Before the first packet to dest leaves: waits (bounded) until an interface
  * has an address to send from. 0, or what the call must return. */
 int net_wait_address(const ip_addr_t *dest);
@@ -68,33 +74,17 @@ uint64_t net_memory_pages(void);   /* held now */
 /* What is sent now answers a frame or a timer; no call of the program's. */
 extern bool net_unasked;
 
-/* Finds the network devices and makes them interfaces; -errno or how many. */
+/* Makes the network devices interfaces; -errno or how many. */
 int net_interfaces_init(void);
-/* core_net_ready: takes what arrived and sends what waited. */
+/* Takes what arrived and sends what waited. */
 void net_interfaces_ready(void);
 void net_interfaces_flush(void);
-/* The same as soon as the program had its turn. */
-void net_interfaces_later(void);
-/* "lo" is 1 and "eth0" is 2, as in Linux; NULL if there is none. */
+/* A device is the program's, and down for lwIP; or lwIP's again. */
+void net_interfaces_taken(unsigned device, bool is_taken);
+/* By their numbers in device.h; NULL if there is none. */
 struct netif *net_interface_by_index(unsigned index);
-struct netif *net_interface_by_name(const char *name);
-void net_interface_name(const struct netif *netif, char out[16]);
 /* For the fuzzer and the tests: one frame as if it had arrived. */
 void net_interface_input(struct netif *netif, const void *frame, size_t size);
-
-/* BASE_NET_*, as the device had them last; 0: the loopback. */
-uint32_t net_interface_features(const struct netif *netif);
-/* Takes an interface from lwIP, which sees it go down: ready is called for
- * whatever the device announces. 0, -EBUSY, -ENODEV (the loopback). */
-int net_interface_take(struct netif *netif, void (*ready)(void *context),
-                       void *context);
-void net_interface_give_back(struct netif *netif);
-/* Of one that is taken, as the base's net_send and net_recv. */
-unsigned net_interface_send(struct netif *netif,
-                            const struct base_net_frame *frames,
-                            unsigned count);
-unsigned net_interface_receive(struct netif *netif,
-                               struct base_net_frame *frames, unsigned count);
 
 /* -- config.c -- */
 

@@ -10,8 +10,11 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 
+#include "core/net/device.h"
+#include "core/net/net.h"
 #include "core/net/provider.h"
 #include "core/net/socket.h"
+#include "core/net/stack.h"
 
 /* linux/netlink.h, linux/rtnetlink.h, linux/if_addr.h: musl has none. */
 struct nl_header {
@@ -126,50 +129,47 @@ static void message_end(struct netlink *netlink, size_t start)
 }
 
 static void link_message(struct netlink *netlink,
-                         const struct nl_header *request, struct netif *netif)
+                         const struct nl_header *request, unsigned interface)
 {
-    bool lo = netif_get_index(netif) == 1;
-    uint32_t mtu = lo ? 65536 : netif->mtu;
-    uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-    uint8_t none[6] = {0};
-    struct nl_link body = {.type = lo ? ARPHRD_LOOPBACK : ARPHRD_ETHER,
-                           .index = netif_get_index(netif),
+    const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    const uint8_t none[6] = {0};
+    const struct net_device *device = net_device_of(interface);
+    uint32_t mtu = device ? device->mtu : 65536;
+    struct nl_link body = {.type = device ? ARPHRD_ETHER : ARPHRD_LOOPBACK,
+                           .index = (int32_t)interface,
+                           .flags = net_interface_flags(interface),
                            .change = ~0u};
-    char name[16] = {0};
+    char name[NET_NAME_SIZE] = {0};
     size_t start;
 
-    body.flags = lo ? IFF_LOOPBACK : IFF_BROADCAST | IFF_MULTICAST;
-    if (netif_is_up(netif))
-        body.flags |= IFF_UP | IFF_RUNNING;
     start = message_start(netlink, request, RT_NEW_LINK, &body, sizeof(body));
-    net_interface_name(netif, name);
+    net_interface_name(interface, name);
     attribute(netlink, LINK_NAME, name, strlen(name) + 1);
     attribute(netlink, LINK_MTU, &mtu, sizeof(mtu));
-    attribute(netlink, LINK_ADDRESS, lo ? none : netif->hwaddr, 6);
-    attribute(netlink, LINK_BROADCAST, lo ? none : broadcast, 6);
+    attribute(netlink, LINK_ADDRESS, device ? device->mac : none, 6);
+    attribute(netlink, LINK_BROADCAST, device ? broadcast : none, 6);
     message_end(netlink, start);
 }
 
 static void address4_message(struct netlink *netlink,
                              const struct nl_header *request,
-                             struct netif *netif)
+                             unsigned interface)
 {
-    bool lo = netif_get_index(netif) == 1;
-    uint32_t address = netif_ip4_addr(netif)->addr;
-    uint32_t mask = netif_ip4_netmask(netif)->addr;
-    uint32_t broadcast = address | ~mask;
+    bool lo = interface == NET_LOOPBACK;
+    uint32_t address, mask, broadcast;
     struct nl_address body = {.family = AF_INET,
                               .scope = lo ? SCOPE_HOST : SCOPE_GLOBAL,
-                              .index = netif_get_index(netif)};
-    char name[16] = {0};
+                              .index = interface};
+    char name[NET_NAME_SIZE] = {0};
     size_t start;
 
-    if (!address)
+    if (!net_interface_address4(interface, &address, &mask))
         return;
+    broadcast = address | ~mask;
     body.prefix = (uint8_t)__builtin_popcount(mask);
     start =
         message_start(netlink, request, RT_NEW_ADDRESS, &body, sizeof(body));
-    net_interface_name(netif, name);
+    net_interface_name(interface, name);
     attribute(netlink, IFA_ADDRESS_, &address, 4);
     attribute(netlink, IFA_LOCAL_, &address, 4);
     if (!lo)
@@ -178,27 +178,32 @@ static void address4_message(struct netlink *netlink,
     message_end(netlink, start);
 }
 
+/* RFC 4291, section 2.5.6: fe80::/10 */
+static bool is_link_local(const uint8_t address[16])
+{
+    return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
+}
+
 static void address6_messages(struct netlink *netlink,
                               const struct nl_header *request,
-                              struct netif *netif)
+                              unsigned interface)
 {
-    bool lo = netif_get_index(netif) == 1;
+    bool lo = interface == NET_LOOPBACK;
 
-    for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-        const ip6_addr_t *address = netif_ip6_addr(netif, i);
-        struct nl_address body = {.family = AF_INET6,
-                                  .prefix = lo ? 128 : 64,
-                                  .index = netif_get_index(netif)};
+    for (unsigned i = 0; i < NET_ADDRESSES6_MAX; i++) {
+        struct nl_address body = {
+            .family = AF_INET6, .prefix = lo ? 128 : 64, .index = interface};
+        uint8_t address[16];
         size_t start;
 
-        if (!ip6_addr_isvalid(netif_ip6_addr_state(netif, i)))
+        if (!net_interface_address6(interface, i, address))
             continue;
-        body.scope = lo                              ? SCOPE_HOST
-                     : ip6_addr_islinklocal(address) ? SCOPE_LINK
-                                                     : SCOPE_GLOBAL;
+        body.scope = lo                       ? SCOPE_HOST
+                     : is_link_local(address) ? SCOPE_LINK
+                                              : SCOPE_GLOBAL;
         start = message_start(netlink, request, RT_NEW_ADDRESS, &body,
                               sizeof(body));
-        attribute(netlink, IFA_ADDRESS_, address->addr, 16);
+        attribute(netlink, IFA_ADDRESS_, address, 16);
         message_end(netlink, start);
     }
 }
@@ -218,19 +223,17 @@ static void answer(struct netlink *netlink, const struct nl_header *request,
                                            sizeof(refusal)));
         return;
     }
-    for (unsigned i = 1; i <= LIMIT_NICS + 1; i++) {
-        struct netif *netif = net_interface_by_index(i);
-
-        if (!netif)
+    for (unsigned i = NET_LOOPBACK; i <= NET_INTERFACE_MAX; i++) {
+        if (!net_interface_exists(i))
             continue;
         if (request->type == RT_GET_LINK) {
-            link_message(netlink, request, netif);
+            link_message(netlink, request, i);
             continue;
         }
         if (family == AF_UNSPEC || family == AF_INET)
-            address4_message(netlink, request, netif);
+            address4_message(netlink, request, i);
         if (family == AF_UNSPEC || family == AF_INET6)
-            address6_messages(netlink, request, netif);
+            address6_messages(netlink, request, i);
     }
     message_end(netlink,
                 message_start(netlink, request, NL_DONE, &zero, sizeof(zero)));

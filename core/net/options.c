@@ -6,13 +6,13 @@
  */
 #include <sys/time.h>
 
+#include "core/net/device.h"
 #include "core/net/socket.h"
 #include "core/time/time.h"
 
 /* Linux's net.core.rmem_max, and its least sizes. */
-#define BUFFER_MAX  212992
-#define BUFFER_MIN  1152
-#define IFNAME_SIZE 16
+#define BUFFER_MAX 212992
+#define BUFFER_MIN 1152
 
 int net_option_int(const void *value, unsigned size, int *out)
 {
@@ -91,18 +91,16 @@ static int timeout_get(uint64_t timeout, void *value, unsigned *size)
 static int device_set(struct net_socket *socket, const void *value,
                       unsigned size)
 {
-    char name[IFNAME_SIZE] = {0};
-    struct netif *netif;
+    char name[NET_NAME_SIZE] = {0};
+    unsigned number = 0;
 
-    memcpy(name, value, size < IFNAME_SIZE ? size : IFNAME_SIZE - 1);
-    if (!name[0]) {
-        socket->device = 0;
-        return 0;
+    memcpy(name, value, size < NET_NAME_SIZE ? size : NET_NAME_SIZE - 1);
+    if (name[0]) {
+        number = net_interface_number(name);
+        if (number == 0)
+            return -ENODEV;
     }
-    netif = net_interface_by_name(name);
-    if (!netif)
-        return -ENODEV;
-    socket->device = netif_get_index(netif);
+    socket->device = number;
     return 0;
 }
 
@@ -198,8 +196,6 @@ static int credentials_get(void *value, unsigned *size)
 static int socket_get_wide(struct net_socket *socket, int name, void *value,
                            unsigned *size)
 {
-    struct netif *netif;
-
     switch (name) {
     case SO_LINGER:
         if (*size > sizeof(socket->linger))
@@ -213,14 +209,13 @@ static int socket_get_wide(struct net_socket *socket, int name, void *value,
     case SO_PEERCRED:
         return credentials_get(value, size);
     case SO_BINDTODEVICE:
-        netif = net_interface_by_index(socket->device);
-        if (!socket->device || !netif) {
+        if (!net_interface_exists(socket->device)) {
             *size = 0;
             return 0;
         }
-        if (*size < IFNAME_SIZE)
+        if (*size < NET_NAME_SIZE)
             return -EINVAL;
-        net_interface_name(netif, value);
+        net_interface_name(socket->device, value);
         *size = (unsigned)strlen(value) + 1;
         return 0;
     default:

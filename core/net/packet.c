@@ -19,6 +19,7 @@
 #include <netpacket/packet.h>
 
 #include "core/net/cut.h"
+#include "core/net/device.h"
 #include "core/net/provider.h"
 #include "core/net/socket.h"
 
@@ -32,21 +33,26 @@ struct packet_statistics {
 
 struct packet {
     struct net_socket socket;
-    struct netif *netif; /* NULL: not bound */
-    uint16_t protocol;   /* as it was asked for; all frames are given */
-    bool asked;          /* the device has nothing since the last news */
-    bool full;           /* it had no room since the last news */
-    uint8_t *large;      /* LIMIT_FRAME_LARGE bytes; NULL: never needed */
-    struct net_cut cut;  /* what is there of it that was not given yet */
-    uint32_t received;   /* frames since they were asked for, the lost too */
-    uint32_t dropped;    /* of them, what could not be cut */
-    size_t held_size;    /* 0: no frame is held */
+    struct net_device *device; /* NULL: not bound */
+    uint16_t protocol;         /* as it was asked for; all frames are given */
+    bool asked;                /* the device has nothing since the last news */
+    bool full;                 /* it had no room since the last news */
+    uint8_t *large;            /* LIMIT_FRAME_LARGE bytes; NULL: never needed */
+    struct net_cut cut;        /* what is there of it that was not given yet */
+    uint32_t received; /* frames since they were asked for, the lost too */
+    uint32_t dropped;  /* of them, what could not be cut */
+    size_t held_size;  /* 0: no frame is held */
     uint8_t held[LIMIT_FRAME_SIZE];
 };
 
 static struct packet *packet_of(const struct file *file)
 {
     return file->private;
+}
+
+static int interface_of(const struct packet *packet)
+{
+    return (int)(packet->device->index + NET_FIRST_DEVICE);
 }
 
 static size_t total_of(const struct msghdr *message)
@@ -71,7 +77,7 @@ static int packet_bind(struct file *file, const void *address, unsigned size)
 {
     struct packet *packet = packet_of(file);
     struct sockaddr_ll in;
-    struct netif *netif;
+    struct net_device *device;
     uint8_t *large = NULL;
     int result;
 
@@ -79,24 +85,24 @@ static int packet_bind(struct file *file, const void *address, unsigned size)
         return -EINVAL;
     memset(&in, 0, sizeof(in));
     memcpy(&in, address, size < sizeof(in) ? size : sizeof(in));
-    if (in.sll_family != AF_PACKET || packet->netif)
+    if (in.sll_family != AF_PACKET || packet->device)
         return -EINVAL;
-    netif = net_interface_by_index((unsigned)in.sll_ifindex);
-    if (!netif || in.sll_ifindex < 2)
+    device = net_device_of((unsigned)in.sll_ifindex);
+    if (!device)
         return -ENODEV; /* there is nothing to take of the loopback */
-    if (net_interface_features(netif) & BASE_NET_RX_LARGE) {
+    if (device->features & BASE_NET_RX_LARGE) {
         large = net_alloc(LIMIT_FRAME_LARGE);
         if (!large)
             return -ENOMEM;
     }
-    result = net_interface_take(netif, ready, packet);
+    result = net_device_take(device, ready, packet);
     if (result != 0) {
         if (large)
             net_free(large);
         return result;
     }
     packet->large = large;
-    packet->netif = netif;
+    packet->device = device;
     packet->protocol = in.sll_protocol;
     return 0;
 }
@@ -107,11 +113,11 @@ static int packet_getsockname(struct file *file, void *address)
     struct sockaddr_ll out = {.sll_family = AF_PACKET,
                               .sll_protocol = packet->protocol};
 
-    if (packet->netif) {
-        out.sll_ifindex = netif_get_index(packet->netif);
+    if (packet->device) {
+        out.sll_ifindex = interface_of(packet);
         out.sll_hatype = ARPHRD_ETHER;
         out.sll_halen = 6;
-        memcpy(out.sll_addr, packet->netif->hwaddr, 6);
+        memcpy(out.sll_addr, packet->device->mac, 6);
     }
     memcpy(address, &out, sizeof(out));
     return sizeof(out);
@@ -124,7 +130,7 @@ static bool large_begin(struct packet *packet, uint8_t *frame, size_t size,
                         uint32_t flags)
 {
     bool is_good =
-        net_cut_begin(&packet->cut, frame, size, flags, packet->netif->mtu);
+        net_cut_begin(&packet->cut, frame, size, flags, packet->device->mtu);
 
     if (!is_good) {
         memset(&packet->cut, 0, sizeof(packet->cut));
@@ -152,7 +158,7 @@ static size_t take_from_device(struct packet *packet, void *data, bool *lost)
         frames[count++] = (struct base_net_frame){
             .data = packet->large + room, .size = LIMIT_FRAME_LARGE - room};
     }
-    count = net_interface_receive(packet->netif, frames, count);
+    count = core_base->net_recv(packet->device->index, frames, count);
     packet->asked = count == 0;
     if (count == 0)
         return 0;
@@ -182,7 +188,7 @@ static size_t take_frame(struct packet *packet, void *data)
 
         /* Nobody sends so many on purpose: the others run first. */
         if (i == LOST_MAX) {
-            net_interfaces_later();
+            net_devices_later(0);
             return 0;
         }
         size = take_from_device(packet, data, &lost);
@@ -227,7 +233,7 @@ static void give_name(struct packet *packet, struct msghdr *message)
                                .sll_hatype = ARPHRD_ETHER};
 
     if (message->msg_name) {
-        from.sll_ifindex = netif_get_index(packet->netif);
+        from.sll_ifindex = interface_of(packet);
         memcpy(message->msg_name, &from, sizeof(from));
         message->msg_namelen = sizeof(from);
     }
@@ -241,7 +247,7 @@ static long packet_recvmsg(struct file *file, struct msghdr *message, int flags)
     const struct iovec *iov = message->msg_iov;
     int result;
 
-    if (!packet->netif)
+    if (!packet->device)
         return -ENOTCONN;
     for (;;) {
         /* A buffer that any frame fits into gets it from the device. */
@@ -276,7 +282,7 @@ static bool send_frame(struct packet *packet, void *data, size_t size)
 
     if (packet->full)
         return false;
-    packet->full = net_interface_send(packet->netif, &frame, 1) == 0;
+    packet->full = core_base->net_send(packet->device->index, &frame, 1) == 0;
     return !packet->full;
 }
 
@@ -290,11 +296,11 @@ static long packet_sendmsg(struct file *file, struct msghdr *message, int flags)
     void *copy = NULL;
     long result = 0;
 
-    if (!packet->netif)
+    if (!packet->device)
         return -ENXIO;
     if (size < ETH_HLEN)
         return -EINVAL;
-    if (size > (size_t)packet->netif->mtu + ETH_HLEN)
+    if (size > (size_t)packet->device->mtu + ETH_HLEN)
         return -EMSGSIZE;
     if (data && !net_readable(data, size))
         return -EFAULT;
@@ -371,7 +377,7 @@ static uint32_t packet_poll(struct file *file, struct file_poller *poller)
     uint32_t events = 0;
 
     file_poll_wait(poller, &packet->socket.wait);
-    if (!packet->netif)
+    if (!packet->device)
         return POLLOUT | POLLWRNORM;
     if (packet->held_size == 0)
         packet->held_size = take_frame(packet, packet->held);
@@ -392,8 +398,8 @@ static void packet_release(struct file *file)
 {
     struct packet *packet = packet_of(file);
 
-    if (packet->netif)
-        net_interface_give_back(packet->netif);
+    if (packet->device)
+        net_device_give_back(packet->device);
     if (packet->large)
         net_free(packet->large);
     net_free(packet);

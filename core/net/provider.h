@@ -3,8 +3,8 @@
  * Providers of socket families.
  *
  * socket(2) asks the providers in turn, newest first, for the one that has
- * the domain. lwIP is one (AF_INET, AF_INET6), AF_UNIX another; an
- * application's own stack takes a family over by registering. Whatever a
+ * the domain. The stack's is one (stack.h: AF_INET, AF_INET6), AF_UNIX another;
+ * an application's own stack takes a family over by registering. Whatever a
  * provider returns is a struct file whose ops have a struct socket_ops; from
  * there on the calls go to it and nobody else.
  *
@@ -32,7 +32,6 @@ struct net_provider {
 /* Takes precedence over those registered before. Never freed. */
 void net_provider_register(struct net_provider *provider);
 
-extern struct net_provider net_provider_inet;
 extern struct net_provider net_provider_unix;
 extern struct net_provider net_provider_netlink;
 extern struct net_provider net_provider_packet;

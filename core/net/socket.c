@@ -9,6 +9,7 @@
 #include "core/net/socket.h"
 #include "core/calls.h"
 #include "core/net/provider.h"
+#include "core/net/stack.h"
 #include "core/time/time.h"
 
 static struct net_provider *providers;
@@ -19,18 +20,33 @@ void net_provider_register(struct net_provider *provider)
     providers = provider;
 }
 
+/* A program without lwIP (stack.h) whose provider is not there yet, or no
+ * more. */
+static void say_no_stack(void)
+{
+    static bool said;
+
+    if (!said)
+        core_log("halvm: net: no IP sockets: lwIP was left out of this program "
+                 "(-mhalvm-no-lwip), and no provider is installed\n");
+    said = true;
+}
+
 static struct net_provider *provider_find(int domain)
 {
     if (!providers) {
         net_provider_register(&net_provider_packet);
         net_provider_register(&net_provider_netlink);
         net_provider_register(&net_provider_unix);
-        net_provider_register(&net_provider_inet);
+        if (net_stack)
+            net_provider_register(net_stack->provider);
     }
     for (struct net_provider *p = providers; p; p = p->next) {
         if (p->has(domain))
             return p;
     }
+    if (!net_stack && (domain == AF_INET || domain == AF_INET6))
+        say_no_stack();
     return NULL;
 }
 
@@ -95,39 +111,6 @@ long core_socketpair(long domain, long type, long protocol, long user_fds)
     }
     return 0;
 }
-
-/* -- AF_INET and AF_INET6 -- */
-
-static bool inet_has(int domain)
-{
-    return domain == AF_INET || domain == AF_INET6;
-}
-
-static int inet_create(int domain, int type, int protocol, int flags,
-                       struct file **out)
-{
-    int result = net_start();
-
-    if (result != 0)
-        return result;
-    switch (type) {
-    case SOCK_STREAM:
-        if (protocol != 0 && protocol != IPPROTO_TCP)
-            return -EPROTONOSUPPORT;
-        return net_stream_create(domain, IPPROTO_TCP, flags, out);
-    case SOCK_DGRAM:
-        if (protocol != 0 && protocol != IPPROTO_UDP)
-            return -EPROTONOSUPPORT;
-        return net_datagram_create(domain, IPPROTO_UDP, flags, out);
-    case SOCK_RAW:
-        return -EPROTONOSUPPORT;
-    default:
-        return -ESOCKTNOSUPPORT;
-    }
-}
-
-struct net_provider net_provider_inet = {
-    .name = "lwip", .has = inet_has, .create = inet_create};
 
 /* -- what all sockets share -- */
 

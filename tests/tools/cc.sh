@@ -79,6 +79,18 @@ is_ours "whole archives" ./whole
 
 run "$CC" -mhalvm-codegen hello.c -o codegen
 has "-mhalvm-codegen" "$(nm codegen)" ' halvm_image_codegen$'
+printf '#include <sys/socket.h>
+int main(void) { return socket(AF_INET, SOCK_STREAM, 0) < 0; }' >socket.c
+run "$CC" socket.c -o lwip
+has "lwIP is linked in" "$("$TOP/tests/net/lwip" "$PWD/lwip")" '^tcp_input$'
+run "$CC" -mhalvm-no-lwip socket.c -o no-lwip
+check "-mhalvm-no-lwip" -z "$("$TOP/tests/net/lwip" "$PWD/no-lwip")"
+run ./no-lwip
+check "-mhalvm-no-lwip makes no difference to a process" $status -eq 0
+run "$HALVM" inspect --libs lwip
+has "inspect: lwIP" "$out" '^network *lwIP$'
+run "$HALVM" inspect --libs no-lwip
+has "inspect: a network of its own" "$out" "^network *the program's own$"
 run "$CC" hello.c -o again
 check "the same input makes the same file" \
     "$(cksum <hello)" = "$(cksum <again)"

@@ -366,6 +366,8 @@ static bool filter_own(struct cc_job *job, const char *word)
 {
     if (strcmp(word, "-mhalvm-codegen") == 0)
         job->codegen = true;
+    else if (strcmp(word, "-mhalvm-no-lwip") == 0)
+        job->no_lwip = true;
     else if (strcmp(word, "-mhalvm-governor") == 0)
         job->governor = "";
     else if (words_begins(word, "-mhalvm-governor="))

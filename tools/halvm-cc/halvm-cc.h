@@ -28,6 +28,7 @@ struct cc_job {
     bool cxx;        /* halvm-c++: g++ is run */
     bool cxx_source; /* the same, or a C++ file is named */
     bool codegen;    /* -mhalvm-codegen: the image makes code at run time */
+    bool no_lwip;    /* -mhalvm-no-lwip: the program has a network of its own */
     const char *governor; /* folder of Haskell's memory governor, or NULL */
     bool ungoverned;      /* -mhalvm-no-governor */
     const char *runtime;  /* GHC's runtime among the libraries, or NULL */

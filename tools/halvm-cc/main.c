@@ -121,6 +121,8 @@ static void make_command(struct cc_job *job, struct words *command)
     }
     if (job->codegen)
         words_addf(command, "%s/lib/halvm-codegen.o", job->sysroot);
+    if (job->no_lwip)
+        words_addf(command, "%s/lib/halvm-no-lwip.o", job->sysroot);
     add_governor(job, command);
     if (job->libraries.count == 0)
         return;

@@ -129,7 +129,7 @@ struct image {
     bool is_elf, is_static, is_executable;
     bool pvh, multiboot2, xen_pv;
     bool linux_runs;
-    bool haskell, threaded, network, codegen;
+    bool haskell, threaded, network, lwip, codegen;
     bool symbols;
 };
 /* Reads path; 0, or an exit status after an error message. */

@@ -79,8 +79,7 @@ static void read_symbol(struct image *image, const char *name)
         {"initThreadLabelTable", offsetof(struct image, haskell)},
         {"ioManagerStartCap", offsetof(struct image, threaded)},
         {"workerStart", offsetof(struct image, threaded)},
-        {"tcp_input", offsetof(struct image, network)},
-        {"__halvm_net_start", offsetof(struct image, network)},
+        {"tcp_input", offsetof(struct image, lwip)},
         {"net_start", offsetof(struct image, network)},
         {"halvm_image_codegen", offsetof(struct image, codegen)},
     };

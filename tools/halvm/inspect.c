@@ -57,11 +57,18 @@ static void print_boot(const struct image *image)
     putchar('\n');
 }
 
+static const char *network(const struct image *image)
+{
+    if (!image->network)
+        return "no";
+    return image->lwip ? "lwIP" : "the program's own";
+}
+
 static void print_libs(const struct image *image)
 {
     printf("run time           %s\n", runtime(image));
     if (image->symbols)
-        printf("network (lwIP)     %s\n", yes(image->network));
+        printf("network            %s\n", network(image));
     printf("makes code         %s\n", yes(image->codegen));
     printf("shared libraries   %s\n",
            image->is_static ? "none" : "yes: this is no unikernel");
@@ -106,7 +113,8 @@ static void print_json(const struct image *image)
         "\"memory_advised\":%llu,\"linux\":%s,\"pvh\":%s,"
         "\"multiboot2\":%s,\"xen_pv\":%s,\"xen_virt_base\":%llu,"
         "\"static\":%s,\"symbols\":%s,"
-        "\"haskell\":%s,\"threaded\":%s,\"network\":%s,\"codegen\":%s}\n",
+        "\"haskell\":%s,\"threaded\":%s,\"network\":%s,\"lwip\":%s,"
+        "\"codegen\":%s}\n",
         parse_json_quote(image->path), (unsigned long long)image->file_size,
         (unsigned long long)image->text, (unsigned long long)image->data,
         (unsigned long long)image->bss, (unsigned long long)image->start,
@@ -117,7 +125,8 @@ static void print_json(const struct image *image)
         (unsigned long long)image->xen_virt_base,
         image->is_static ? "true" : "false", image->symbols ? "true" : "false",
         image->haskell ? "true" : "false", image->threaded ? "true" : "false",
-        image->network ? "true" : "false", image->codegen ? "true" : "false");
+        image->network ? "true" : "false", image->lwip ? "true" : "false",
+        image->codegen ? "true" : "false");
 }
 
 int inspect_verb(int argc, char **argv)

@@ -9,7 +9,7 @@
  *   the stack     of the first thread: a 32nd of the RAM, from 8 MiB on an
  *                 eighth, between 64 KiB and 8 MiB or what the image declares
  *                 (core/main.c; a Haskell image: 1 MiB)
- *   the network   lwIP's first pages and the card's buffers, if it is linked;
+ *   the network   the stack's first pages and the card's buffers, if linked;
  *                 for a Haskell server that threads also one more thread and
  *                 what a few connections take
  *   the heap      GHC's: a block of 1 MiB, and what its runtime allocates with

@@ -129,7 +129,17 @@ void net_give_address(const struct net_address *from, void *address,
 /* OBJECT_PASS if it is another call. */
 long net_transfer(struct net_socket *s, int fd, const struct halvm_call *call);
 
+/* -- net_control.c -- */
+
+/* Fills msg_control as the socket's options say; sets msg_controllen, which was
+ * the room, and MSG_CTRUNC. */
+void net_fill_control(struct net_socket *s, struct msghdr *header,
+                      const struct halvm_net_packet *packet);
+
 /* -- net_option.c -- */
+
+/* Whether the application has set an option to another number than 0. */
+bool net_option_is_on(struct net_socket *s, int level, int name);
 
 long net_option_set(struct net_socket *s, const struct halvm_call *call);
 long net_option_get(struct net_socket *s, const struct halvm_call *call);

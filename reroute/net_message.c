@@ -2,7 +2,8 @@
 /*
  * Sockets of a provider: what reads and writes. Streams go through the pair as
  * they are. A datagram has its address in front (struct halvm_net_packet),
- * which is put there and taken off here; whole messages only.
+ * which is put there and taken off here; whole messages only. Control messages
+ * are made for what comes in; those of what goes out are not looked at.
  *
  * A call first tries without waiting. What would wait is then left to the
  * ordinary blocking call, on the pair, so that signals, time-outs and flags
@@ -115,6 +116,7 @@ static long datagram_send(struct net_socket *s, int fd,
     iov = with_packet(&transfer->header, &packet, small);
     if (!iov)
         return -ENOBUFS;
+    packet.order = service_posted(s->owner->service);
     header.msg_iov = iov;
     header.msg_iovlen = transfer->header.msg_iovlen + 1;
     result = object_result(sendmsg(fd, &header, flags | MSG_NOSIGNAL));
@@ -152,7 +154,6 @@ static void fill_name(struct msghdr *header,
         memcpy(header->msg_name, packet->address,
                header->msg_namelen < size ? header->msg_namelen : size);
     header->msg_namelen = header->msg_name ? size : 0;
-    header->msg_controllen = 0;
 }
 
 static long datagram_receive(struct net_socket *s, int fd,
@@ -186,6 +187,7 @@ static long datagram_receive(struct net_socket *s, int fd,
         return result;
     fill_name(&transfer->header, &packet);
     transfer->header.msg_flags = header.msg_flags;
+    net_fill_control(s, &transfer->header, &packet);
     return result - (long)sizeof packet;
 }
 
@@ -334,7 +336,7 @@ static long move_message(struct net_socket *s, int fd, struct msghdr *user,
     result = move(s, fd, &transfer);
     if (!send && result >= 0) {
         user->msg_namelen = transfer.header.msg_namelen;
-        user->msg_controllen = 0;
+        user->msg_controllen = transfer.header.msg_controllen;
         user->msg_flags = transfer.header.msg_flags;
     }
     return result;

@@ -18,6 +18,22 @@ static struct net_option *find(struct net_socket *s, int level, int name)
     return NULL;
 }
 
+bool net_option_is_on(struct net_socket *s, int level, int name)
+{
+    struct net_option *option;
+    int number = 0;
+
+    if (s->option_count == 0)
+        return false;
+    pthread_mutex_lock(&net_lock);
+    option = find(s, level, name);
+    if (option)
+        memcpy(&number, option->value,
+               option->size < sizeof number ? option->size : sizeof number);
+    pthread_mutex_unlock(&net_lock);
+    return number != 0;
+}
+
 /* With the lock. */
 static int keep(struct net_socket *s, int level, int name, const void *value,
                 unsigned size)

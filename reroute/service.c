@@ -156,6 +156,16 @@ int service_post(struct halvm_service *service, const struct halvm_event *event,
     return result;
 }
 
+uint64_t service_posted(struct halvm_service *service)
+{
+    uint64_t posted;
+
+    pthread_mutex_lock(&service->lock);
+    posted = service->posted;
+    pthread_mutex_unlock(&service->lock);
+    return posted;
+}
+
 struct halvm_event *halvm_service_take(struct halvm_service *service)
 {
     struct service_event *entry;

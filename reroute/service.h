@@ -57,6 +57,8 @@ void service_client_remove(struct halvm_service *service,
 
 /* Queues an event with a copy of data. 0, -ENOBUFS (the queue is full and the
  * event is not one that must come), -ENOMEM, -ENETDOWN (ended). */
+/* How many events were posted, ever. */
+uint64_t service_posted(struct halvm_service *service);
 int service_post(struct halvm_service *service, const struct halvm_event *event,
                  const void *data, size_t size);
 

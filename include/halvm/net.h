@@ -46,9 +46,20 @@ extern "C" {
 
 #define HALVM_NET_ADDRESS_SIZE 126
 
-/* In front of a datagram, both ways: where to, or from where. */
+/*
+ * In front of a datagram, both ways: where to, or from where. What is said of
+ * one that came in over IP is for the control messages that a socket may ask
+ * for (IP_PKTINFO, IPV6_RECVHOPLIMIT, ...); with a hop limit of 0 there are
+ * none. A provider that takes events and datagrams in different threads knows
+ * by the order whether it has missed what came before, a bind for example.
+ */
 struct halvm_net_packet {
-    uint16_t address_size; /* bytes */
+    uint16_t address_size;   /* bytes */
+    uint8_t hop_limit;       /* in: the TTL of IPv4, as it arrived */
+    uint8_t traffic_class;   /* in: the type of service of IPv4 */
+    uint32_t interface;      /* in: a number, 1 the loopback's */
+    uint64_t order;          /* out: events of the service before it, ever */
+    unsigned char local[16]; /* in: the IP address that it was sent to */
     unsigned char address[HALVM_NET_ADDRESS_SIZE];
 };
 

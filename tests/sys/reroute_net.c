@@ -423,6 +423,66 @@ static void datagrams(void)
     CHECK_EQ(close(fd), 0);
 }
 
+/* The provider's end of the datagram socket that was just opened. */
+static struct link *datagram_link(void)
+{
+    for (;;) {
+        check_sleep_ms(1);
+        for (int i = 0; i < SOCKETS; i++)
+            if (links[i].connected && links[i].type == SOCK_DGRAM)
+                return &links[i];
+    }
+}
+
+/* What the provider says of a datagram's way is told to who asks for it. */
+static void control_messages(void)
+{
+    struct halvm_net_packet packet = {
+        .hop_limit = 61, .traffic_class = 8, .interface = 2};
+    static const uint8_t local[4] = {10, 0, 0, 1};
+    char text[4], control[256];
+    struct iovec iov = {text, sizeof text};
+    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), one = 1, ttl = 0, seen = 0;
+    struct link *link = datagram_link();
+    struct in_pktinfo info = {0};
+
+    memcpy(packet.local, local, sizeof local);
+    CHECK_EQ(setsockopt(fd, IPPROTO_IP, IP_RECVTTL, &one, sizeof one), 0);
+    CHECK_EQ(setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof one), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(send(link->fd, &packet, sizeof packet, MSG_NOSIGNAL),
+                 sizeof packet);
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    CHECK_EQ(recvmsg(fd, &message, 0), 0);
+    CHECK_EQ(message.msg_flags & MSG_CTRUNC, 0);
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c;
+         c = CMSG_NXTHDR(&message, c), seen++) {
+        CHECK_EQ(c->cmsg_level, IPPROTO_IP);
+        if (c->cmsg_type == IP_TTL)
+            memcpy(&ttl, CMSG_DATA(c), sizeof ttl);
+        else if (c->cmsg_type == IP_PKTINFO)
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+    }
+    CHECK_EQ(seen, 2); /* nobody asked for the type of service */
+    CHECK_EQ(ttl, 61);
+    CHECK_EQ(info.ipi_ifindex, 2);
+    CHECK(memcmp(&info.ipi_addr, local, sizeof local) == 0);
+    /* Room for one of them, and for none. */
+    message.msg_controllen = CMSG_SPACE(sizeof info);
+    CHECK_EQ(recvmsg(fd, &message, 0), 0);
+    CHECK_EQ(message.msg_flags & MSG_CTRUNC, MSG_CTRUNC);
+    CHECK_EQ(message.msg_controllen, CMSG_SPACE(sizeof info));
+    message.msg_control = NULL;
+    message.msg_controllen = 0;
+    CHECK_EQ(recvmsg(fd, &message, 0), 0);
+    CHECK_EQ(message.msg_flags & MSG_CTRUNC, MSG_CTRUNC);
+    CHECK_EQ(close(fd), 0);
+    while (link->used) /* the next to look for one must not find this */
+        check_sleep_ms(1);
+}
+
 /* A provider that gives what is no packet, or one with an impossible address,
  * and then closes its end. */
 static void garbage(void)
@@ -430,16 +490,10 @@ static void garbage(void)
     struct halvm_net_packet packet = {.address_size = 60000};
     struct sockaddr_storage from;
     socklen_t size = sizeof from;
-    struct link *link = NULL;
     char text[16];
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    struct link *link = datagram_link();
 
-    while (!link) {
-        check_sleep_ms(1);
-        for (int i = 0; i < SOCKETS; i++)
-            if (links[i].connected && links[i].type == SOCK_DGRAM)
-                link = &links[i];
-    }
     CHECK_EQ(send(link->fd, "short", 5, MSG_NOSIGNAL), 5);
     CHECK_EQ(send(link->fd, &packet, sizeof packet, MSG_NOSIGNAL),
              sizeof packet);
@@ -555,6 +609,7 @@ int main(void)
     datagrams();
     while (closed < opened)
         check_sleep_ms(5);
+    control_messages();
     garbage();
     others();
     interrupted();

@@ -39,6 +39,29 @@ check "-e" "$out" = 42
 has "--info names halvm-cc" "$("$GHC" --info)" \
     '"C compiler command",".*/halvm-cc"'
 
+# The package halvm leaves lwIP where it is, unless it is told not to.
+for first in provide withoutLwip; do
+    rm -f ./*.o ./*.hi
+    cat >Sockets.hs <<END
+{-# LANGUAGE TypeFamilies #-}
+import qualified Network.Socket as S
+import System.HaLVM.Network
+data None = None
+instance Provider None where
+  type Socket None = ()
+provide, main :: IO ()
+provide = installProvider None [77] [] >>= uninstallProvider
+main = $first >> S.socket S.AF_INET S.Stream 0 >>= print
+END
+    run "$GHC" -v0 -w Sockets.hs -o sockets
+    check "a program with $first links" $status -eq 0
+    "$TOP/tests/net/lwip" "$PWD/sockets" >names
+    case $first in
+    provide) check "a provider leaves lwIP in" -s names ;;
+    withoutLwip) check "withoutLwip leaves lwIP out" ! -s names ;;
+    esac
+done
+
 run env HOME="$PWD" XDG_CACHE_HOME="$PWD/cache" HALVM_GHC=/usr/bin/ghc \
     "$GHC" --print-libdir
 check "HALVM_GHC" $status -eq 0

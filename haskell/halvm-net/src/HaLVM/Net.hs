@@ -15,7 +15,8 @@
 -- >   Warp.run 8080 application
 --
 -- Its interfaces are those of "System.HaLVM.NIC": in a unikernel the machine's,
--- as a Linux process what @HALVM_NIC@ names. Needs halvm-ghc.
+-- as a Linux process what @HALVM_NIC@ names. Needs halvm-ghc, which leaves lwIP
+-- out of a program that uses 'install': before it, there are no sockets of IP.
 module HaLVM.Net
   ( install, Setup (..), defaults, nicWire
     -- * What can be set
@@ -58,6 +59,7 @@ defaults = Setup listNICs interface id 10
 -- interface, or when the program was not built with halvm-ghc.
 install :: Setup -> IO Net
 install setup = do
+  P.withoutLwip
   names <- setupNICs setup
   when (null names) $ ioError (userError "HaLVM.Net.install: no network \
     \interface; as a Linux process, name one: HALVM_NIC=tap:NAME")
@@ -169,12 +171,13 @@ instance Provider Stack' where
       Sent _ -> pure ()
       other -> wrong "sendto" other
 
-  receiveDatagram p@(Stack' net) s@(Sock i v6) =
+  receiveArrival p@(Stack' net) s@(Sock i v6) =
     waiting net i (ReceiveFrom i) >>= \answer -> case answer of
-      ReceivedFrom from _ bytes -> pure (toAddress (seen v6 from), bytes)
+      ReceivedFrom from to way bytes -> pure
+        (toAddress (seen v6 from), Just (arrival (seen v6 to) way), bytes)
       -- An ICMP error: told to nobody here.
       Failed e | e `elem` [Refused, HostUnreachable, NetUnreachable, MessageSize] ->
-        P.receiveDatagram p s
+        P.receiveArrival p s
       other -> wrong "recvfrom" other
 
   setOption (Stack' net) (Sock i _) level name value = case (level, name) of
@@ -194,6 +197,12 @@ instance Provider Stack' where
         .|. ((w `shiftR` 8) .&. 0xff00) .|. (w `shiftR` 24)
 
   closeSocket (Stack' net) (Sock i _) = void (request net (Close i))
+
+-- The numbers of a unikernel's interfaces: 1 is the loopback's, 0 here.
+arrival :: Endpoint -> Way -> P.Arrival
+arrival to way = P.Arrival
+  { P.arrivalTo = toAddress to, P.arrivalInterface = wayInterface way + 1
+  , P.arrivalHopLimit = max 1 (wayHops way), P.arrivalClass = wayClass way }
 
 -- The C side knows the port; a socket that has one already keeps it.
 bindAt :: Net -> SockId -> Address -> IO ()

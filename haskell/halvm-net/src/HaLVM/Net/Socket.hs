@@ -129,7 +129,7 @@ sendTo (Socket net i) to bytes =
 recvFrom :: Socket -> IO (Endpoint, Endpoint, ByteString)
 recvFrom (Socket net i) = waiting net i (ReceiveFrom i) >>= \answer ->
   case answer of
-    ReceivedFrom from to b -> pure (from, to, b)
+    ReceivedFrom from to _ b -> pure (from, to, b)
     other -> failed "recvFrom" other
 
 setOption :: Socket -> Option -> IO ()

@@ -21,7 +21,7 @@ module HaLVM.Net.Stack
   , Event (..), step, Action (..), Ready (..), Touch (..), TouchKind (..)
   , nextDeadline
     -- * Calls
-  , call, Call (..), Answer (..), How (..), Option (..)
+  , call, Call (..), Answer (..), Way (..), How (..), Option (..)
     -- * Looking at it
   , addresses, Census (..), census, mapped, unmapped, routeList, sRoutes
   , module HaLVM.Net.Types

@@ -28,9 +28,9 @@
 -- at once: names, ports, options.
 module System.HaLVM.Network
   ( Provider (..), Kind (..), Family, inet, inet6
-  , Address (..), inetAddress, addressPort
+  , Address (..), inetAddress, addressPort, Arrival (..)
   , Installed, installProvider, uninstallProvider, setAddresses
-  , networkPatience
+  , networkPatience, withoutLwip
   ) where
 
 import Control.Concurrent
@@ -55,6 +55,7 @@ import System.Posix.Types (Fd (..))
 
 import System.HaLVM.Foreign
 import System.HaLVM.Service
+import System.HaLVM.WithoutLwip (withoutLwip)
 
 -- | As @AF_@ of the C headers.
 type Family = Int
@@ -88,6 +89,15 @@ addressPort (Address b)
 
 word16 :: Word8 -> Word8 -> Word16
 word16 high low = fromIntegral high `shiftL` 8 .|. fromIntegral low
+
+-- | How a datagram came in over IP: what is told to a socket that asks for
+-- control messages (@IP_PKTINFO@, @IPV6_RECVHOPLIMIT@ and their like).
+data Arrival = Arrival
+  { arrivalTo :: Address       -- ^ the address that it was sent to
+  , arrivalInterface :: Int    -- ^ a number, 1 the loopback's
+  , arrivalHopLimit :: Word8   -- ^ of IPv4, the TTL; not 0
+  , arrivalClass :: Word8      -- ^ of IPv4, the type of service
+  } deriving (Eq, Show)
 
 data Kind = Stream | Datagram | Raw
   deriving (Eq, Show)
@@ -125,6 +135,11 @@ class Provider p where
 
   receiveDatagram :: p -> Socket p -> IO (Address, ByteString)
   receiveDatagram _ _ = forever (newEmptyMVar >>= takeMVar :: IO ())
+
+  -- | The same, with how it came, if that is known. This is what is called.
+  receiveArrival :: p -> Socket p -> IO (Address, Maybe Arrival, ByteString)
+  receiveArrival p s = (\(from, bytes) -> (from, Nothing, bytes)) <$>
+    receiveDatagram p s
 
   -- | A socket has this local address now: before it listens, connects, sends.
   bindSocket :: p -> Socket p -> Address -> IO ()
@@ -271,7 +286,7 @@ serve provider links setups service event = case eventKind event of
         Right s -> do
           putMVar (linkSocket link) s
           when (kind /= Stream) $ do
-            spawn link (persist link (packetsOut provider link s))
+            spawn link (persist link (packetsOut provider setups service link s))
             spawn link (persist link (packetsIn provider link s))
         Left (e :: SomeException) ->
           void (c_net_broken pointer ident (errnoOf e))
@@ -437,28 +452,49 @@ withBytes bytes f = U.unsafeUseAsCStringLen bytes $ \(p, n) -> f (castPtr p) n
 
 -- -- datagrams: struct halvm_net_packet in front
 
-packetSize :: Int
-packetSize = 128
+packetSize, packetAddress :: Int
+packetSize = 160
+packetAddress = 32
 
-packetsOut :: Provider p => p -> Link p -> Socket p -> IO ()
-packetsOut provider link s = do
+-- | A datagram does not overtake what was said before it was sent: it may go to
+-- a socket that was bound just then.
+packetsOut :: Provider p => p -> Setups -> Service -> Link p -> Socket p -> IO ()
+packetsOut provider setups service link s = do
   bytes <- receiveFd (linkFd link) (packetSize + 65536)
   unless (B.null bytes) $ do
     when (B.length bytes >= packetSize) $ do
       let size = fromIntegral (B.index bytes 0)
             .|. fromIntegral (B.index bytes 1) `shiftL` 8 :: Int
-          to = Address (B.take size (B.drop 2 bytes))
+          to = Address (B.take size (B.drop packetAddress bytes))
+      caughtUp service (order bytes)
+      before <- readMVar setups
+      mapM_ readMVar (Map.elems before)
       -- what it throws loses a datagram
       sendDatagram provider s to (B.drop packetSize bytes)
-    packetsOut provider link s
+    packetsOut provider setups service link s
+  where
+    order = B.foldr' (\b n -> n `shiftL` 8 .|. fromIntegral b) 0
+      . B.take 8 . B.drop 8
 
 packetsIn :: Provider p => p -> Link p -> Socket p -> IO ()
 packetsIn provider link s = forever $ do
-  (Address from, bytes) <- receiveDatagram provider s
+  (Address from, arrival, bytes) <- receiveArrival provider s
   let size = min 126 (B.length from)
       header = B.concat
-        [ B.pack [fromIntegral size, 0], B.take size from
-        , B.replicate (packetSize - 2 - size) 0 ]
+        [ B.pack [fromIntegral size, 0], way arrival, B.take size from
+        , B.replicate (packetSize - packetAddress - size) 0 ]
   -- one that does not fit is lost
   U.unsafeUseAsCStringLen (header <> bytes) $ \(p, n) ->
     void (c_send (linkFd link) (castPtr p `plusPtr` 0) (fromIntegral n))
+
+-- | What is between the size and the address.
+way :: Maybe Arrival -> ByteString
+way Nothing = B.replicate (packetAddress - 2) 0
+way (Just (Arrival (Address to) interface hops kind)) = B.concat
+  [ B.pack [hops, kind]
+  , B.pack [fromIntegral (interface `shiftR` n) | n <- [0, 8, 16, 24]]
+  , B.replicate 8 0
+  , B.take 16 (host <> B.replicate 16 0) ]
+  where
+    host | B.take 1 to == B.pack [10] = B.take 16 (B.drop 8 to)
+         | otherwise = B.take 4 (B.drop 4 to)

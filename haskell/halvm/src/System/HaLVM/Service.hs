@@ -3,7 +3,7 @@
 -- events, hands each to a function that must not block, and takes the next.
 -- What may block runs in threads of its own.
 module System.HaLVM.Service
-  ( Service, servicePointer, newService, endService, setPatience
+  ( Service, servicePointer, newService, endService, setPatience, caughtUp
   , Event (..), check, failWith, errnoOf
   ) where
 
@@ -23,6 +23,7 @@ import Foreign.C.Types (CInt)
 import Foreign.Marshal.Array (allocaArray, peekArray)
 import Foreign.Ptr (Ptr, castPtr, nullPtr)
 import Foreign.C.Types (CUInt)
+import GHC.Conc (TVar, atomically, newTVarIO, readTVar, readTVarIO, retry, writeTVar)
 import GHC.IO.Exception (IOException (ioe_errno))
 import System.Posix.Types (Fd (..))
 
@@ -30,6 +31,7 @@ import System.HaLVM.Foreign
 
 data Service = Service
   { servicePointer :: Ptr CService
+  , serviceHandled :: TVar Word64 -- events, ever
   , serviceStop :: IO ()
   }
 
@@ -71,14 +73,16 @@ newService name handle = do
   when (pointer == nullPtr) $ ioError (userError (name ++ ": out of memory"))
   unless rtsSupportsBoundThreads $ c_service_own pointer
   fd <- c_service_fd pointer
+  handled <- newTVarIO 0
   self <- newEmptyMVar
   done <- newEmptyMVar
   thread <- mask_ $ forkIO $ do
     service <- readMVar self
     _ <- try (loop service (Fd fd)) :: IO (Either SomeException ())
     c_service_end pointer
+    atomically (writeTVar handled maxBound)
     putMVar done ()
-  let service = Service pointer (killThread thread >> readMVar done)
+  let service = Service pointer handled (killThread thread >> readMVar done)
   putMVar self service
   pure service
   where
@@ -99,6 +103,8 @@ newService name handle = do
               throwIO ThreadKilled
             Left err -> const (pure ()) (err :: SomeException)
             Right () -> pure ()
+          atomically $ readTVar (serviceHandled service)
+            >>= writeTVar (serviceHandled service) . (+ 1)
           takeAll service
 
 takeEvent :: Ptr CService -> IO (Maybe Event)
@@ -125,6 +131,14 @@ takeEvent service = mask_ $ do
 -- | Gives back what it serves; returns when its thread has ended.
 endService :: Service -> IO ()
 endService = serviceStop
+
+-- | Waits until so many events were handled, or the service has ended.
+caughtUp :: Service -> Word64 -> IO ()
+caughtUp service posted = do
+  handled <- readTVarIO (serviceHandled service)
+  when (handled < posted) $ atomically $ do
+    now <- readTVar (serviceHandled service)
+    when (now < posted) retry
 
 -- | How long (ms) it may be stuck while others wait: see @halvm\/service.h@.
 setPatience :: Service -> Int -> IO ()

@@ -405,7 +405,7 @@ tcpArrives now source target a payload s = case decodeSegment source target payl
 
 udpArrives :: Time -> Int -> ByteString -> Addr -> Addr -> Maybe IfAddr
            -> ByteString -> Stack -> Stack
-udpArrives now _ packet source target ours payload s =
+udpArrives now index packet source target ours payload s =
   case decodeUdp source target payload of
     Nothing -> s
     Just u ->
@@ -427,9 +427,13 @@ udpArrives now _ packet source target ours payload s =
       | dgBytes d + size > dgLimit d || S.length (dgQueue d) >= 1024 =
           refresh i sk { skBody = Datagram d { dgDropped = dgDropped d + 1 } } x
       | otherwise = refresh i sk { skBody = Datagram d
-          { dgQueue = dgQueue d |> (remote, local, bytes)
+          { dgQueue = dgQueue d |> (remote, local, way, bytes)
           , dgBytes = dgBytes d + size } } x
       where size = B.length bytes + 256
+    -- decoded already, so its header is there
+    way | isV4 target = Way index (u8 packet 8) (u8 packet 1)
+        | otherwise = Way index (u8 packet 7)
+            (u8 packet 0 * 16 + u8 packet 1 `quot` 16)
 
 -- Sockets for a datagram, the best match first.
 datagramsFor :: Endpoint -> Maybe Endpoint -> Stack -> [(SockId, Socket, Datagrams)]

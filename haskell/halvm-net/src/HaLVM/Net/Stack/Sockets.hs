@@ -66,7 +66,7 @@ data Answer
   | Accepted SockId Endpoint Endpoint -- ^ ours, the peer's
   | Sent Int
   | Received [ByteString]        -- ^ nothing: the end
-  | ReceivedFrom Endpoint Endpoint ByteString -- ^ from, to
+  | ReceivedFrom Endpoint Endpoint Way ByteString -- ^ from, to
   | Name Endpoint
   | State Ready
   | Servers [Addr]
@@ -298,7 +298,7 @@ receiveSocket now i n sk s = case skBody sk of
         Nothing -> (Received [], s)
     | otherwise -> (Failed Again, s)
   Datagram _ -> case receiveFrom i sk s of
-    (ReceivedFrom _ _ b, s') -> (Received [B.take n b], s')
+    (ReceivedFrom _ _ _ b, s') -> (Received [B.take n b], s')
     other -> other
   _ -> (Failed NotConnected, s)
 
@@ -309,8 +309,8 @@ receiveFrom i sk s = case skBody sk of
         (Failed e, refresh i sk { skBody = Datagram d { dgError = Nothing } } s)
     | otherwise -> case viewl (dgQueue d) of
         EmptyL -> (Failed Again, s)
-        (from, to, b) :< rest ->
-          ( ReceivedFrom from to b
+        (from, to, way, b) :< rest ->
+          ( ReceivedFrom from to way b
           , refresh i sk { skBody = Datagram d
               { dgQueue = rest, dgBytes = dgBytes d - B.length b - 256 } } s )
   _ -> (Failed NotSupported, s)

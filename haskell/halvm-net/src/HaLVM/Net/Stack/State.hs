@@ -11,7 +11,7 @@ module HaLVM.Net.Stack.State
     Config (..), IfConfig (..), defaultConfig, interface
     -- * State
   , Stack (..), Iface (..), IfAddr (..), Origin (..), Socket (..), Body (..)
-  , Listener (..), Datagrams (..), ConnKey (..), TimerKey, Budget (..)
+  , Listener (..), Datagrams (..), Way (..), ConnKey (..), TimerKey, Budget (..)
   , Ready (..), Action (..), Touch (..), TouchKind (..)
   , emptyStack, act, setTimer, dropTimer, random32, randomBelow
   , timerNeighbours, timerFragments, timerDhcp, timerNdp, timerNat, timerLoop
@@ -135,9 +135,17 @@ data Listener = Listener
   , lsQueue :: Seq SockId -- ^ established, not accepted
   }
 
+-- | How a datagram came: the interface (0: the loopback), hops that were left,
+-- traffic class.
+data Way = Way
+  { wayInterface :: !Int
+  , wayHops :: !Word8
+  , wayClass :: !Word8
+  } deriving (Eq, Show)
+
 data Datagrams = Datagrams
   { dgRemote :: Maybe Endpoint
-  , dgQueue :: Seq (Endpoint, Endpoint, ByteString) -- ^ from, to, payload
+  , dgQueue :: Seq (Endpoint, Endpoint, Way, ByteString) -- ^ from, to, payload
   , dgBytes :: Int
   , dgLimit :: Int
   , dgError :: Maybe Error

@@ -27,6 +27,14 @@
 
 #define BLOCK 4096
 
+/* What a provider is given at once, of what a call moves. */
+#define READ_PIECE  65536u
+#define WRITE_PIECE (1u << 20)
+
+#define NAMES_SIZE   32768u      /* of a directory, at once */
+#define VECTORS_MAX  1024        /* UIO_MAXIOV */
+#define TRANSFER_MAX 0x7ffff000u /* Linux's MAX_RW_COUNT */
+
 struct open_file {
     struct object object;
     struct halvm_file file; /* what the provider sees */
@@ -95,26 +103,23 @@ _Static_assert(sizeof(struct statx_answer) == 256, "linux/stat.h");
 
 int file_statx(const struct stat *from, void *user)
 {
-    struct statx_answer *out = user;
+    struct statx_answer out = {0};
 
-    if ((uintptr_t)user < BLOCK)
-        return -EFAULT;
-    memset(out, 0, sizeof *out);
-    out->mask = STATX_BASIC;
-    out->block_size = BLOCK;
-    out->links = (uint32_t)from->st_nlink;
-    out->uid = from->st_uid;
-    out->gid = from->st_gid;
-    out->mode = (uint16_t)from->st_mode;
-    out->inode = from->st_ino;
-    out->size = (uint64_t)from->st_size;
-    out->blocks = (uint64_t)from->st_blocks;
-    out->mtime = (struct statx_time){from->st_mtim.tv_sec,
-                                     (uint32_t)from->st_mtim.tv_nsec, 0};
-    out->atime = out->ctime = out->mtime;
-    out->dev_major = major(from->st_dev);
-    out->dev_minor = minor(from->st_dev);
-    return 0;
+    out.mask = STATX_BASIC;
+    out.block_size = BLOCK;
+    out.links = (uint32_t)from->st_nlink;
+    out.uid = from->st_uid;
+    out.gid = from->st_gid;
+    out.mode = (uint16_t)from->st_mode;
+    out.inode = from->st_ino;
+    out.size = (uint64_t)from->st_size;
+    out.blocks = (uint64_t)from->st_blocks;
+    out.mtime = (struct statx_time){from->st_mtim.tv_sec,
+                                    (uint32_t)from->st_mtim.tv_nsec, 0};
+    out.atime = out.ctime = out.mtime;
+    out.dev_major = major(from->st_dev);
+    out.dev_minor = minor(from->st_dev);
+    return halvm_copy_out(user, &out, sizeof out);
 }
 
 static long call(struct object *object, int fd, const struct halvm_call *call);
@@ -305,8 +310,9 @@ static long wait_ready(struct open_file *open)
     return result;
 }
 
+/* wait: the caller may wait for the provider; else -EAGAIN. */
 static long move_one(struct open_file *open, void *buffer, size_t size,
-                     off_t offset, bool write)
+                     off_t offset, bool write, bool wait)
 {
     const struct halvm_file_provider *provider = open->mount->provider;
     void *context = open->mount->context;
@@ -321,7 +327,7 @@ static long move_one(struct open_file *open, void *buffer, size_t size,
             result = provider->read ? provider->read(context, &open->file,
                                                      buffer, size, offset)
                                     : -EINVAL;
-        if (result != -EAGAIN)
+        if (result != -EAGAIN || !wait)
             return result;
         result = wait_ready(open);
         if (result < 0)
@@ -329,25 +335,82 @@ static long move_one(struct open_file *open, void *buffer, size_t size,
     }
 }
 
+/* A piece of the application's buffer, by way of one of ours, as its own may
+ * be no memory at all. */
+static long move_piece(struct open_file *open, void *ours,
+                       const struct iovec *piece, off_t offset, bool write,
+                       bool wait)
+{
+    long result = 0;
+
+    if (write)
+        result = halvm_copy_in(ours, piece->iov_base, piece->iov_len);
+    if (result == 0)
+        result = move_one(open, ours, piece->iov_len, offset, write, wait);
+    if (!write && result > 0 &&
+        halvm_copy_out(piece->iov_base, ours, (size_t)result) < 0)
+        result = -EFAULT;
+    return result;
+}
+
+/* What is there, waiting for its first byte only. */
 static long move(struct open_file *open, const struct iovec *iov, long count,
                  off_t offset, bool write)
 {
-    long total = 0;
+    size_t most = write ? WRITE_PIECE : READ_PIECE, longest = 0;
+    long total = 0, part = 0;
+    void *ours;
 
-    for (long i = 0; i < count; i++) {
-        if (iov[i].iov_len == 0)
-            continue;
-        if ((uintptr_t)iov[i].iov_base < BLOCK)
-            return total > 0 ? total : -EFAULT;
-        long part = move_one(open, iov[i].iov_base, iov[i].iov_len,
-                             offset + total, write);
-        if (part < 0)
-            return total > 0 ? total : part;
-        total += part;
-        if ((size_t)part < iov[i].iov_len)
-            break;
-    }
-    return total;
+    for (long i = 0; i < count; i++)
+        if (iov[i].iov_len > longest)
+            longest = iov[i].iov_len;
+    ours = malloc(longest < most ? longest + 1 : most);
+    if (!ours)
+        return -ENOMEM;
+    for (long i = 0; i < count; i++)
+        for (size_t at = 0; at < iov[i].iov_len; at += (size_t)part) {
+            struct iovec piece = {(char *)iov[i].iov_base + at,
+                                  iov[i].iov_len - at};
+            if (piece.iov_len > most)
+                piece.iov_len = most;
+            part = move_piece(open, ours, &piece, offset + total, write,
+                              total == 0);
+            if (part > 0)
+                total += part;
+            if (part < (long)piece.iov_len)
+                goto out;
+        }
+out:
+    free(ours);
+    return total > 0 ? total : part;
+}
+
+/* A copy of an application's vectors, in small if there are few; for iov_put
+ * in any case. 0 or -errno. */
+static long iov_get(struct iovec **out, struct iovec small[8], long user,
+                    long count)
+{
+    size_t size = (size_t)count * sizeof(struct iovec);
+
+    *out = small;
+    if (count < 0 || count > VECTORS_MAX)
+        return -EINVAL;
+    if (count > 8)
+        *out = malloc(size);
+    if (!*out)
+        return -ENOMEM;
+    if (halvm_copy_in(*out, (const void *)user, size) < 0)
+        return -EFAULT;
+    for (long i = 0; i < count; i++)
+        if ((ssize_t)(*out)[i].iov_len < 0)
+            return -EINVAL;
+    return 0;
+}
+
+static void iov_put(struct iovec *iov, const struct iovec *small)
+{
+    if (iov != small)
+        free(iov);
 }
 
 static off_t size_of(const struct open_file *open)
@@ -369,7 +432,7 @@ static long transfer(struct open_file *open, const struct iovec *iov,
         return -EBADF;
     if (open->directory)
         return -EISDIR;
-    if (count < 0 || count > 1024 || (at && *at < 0))
+    if (at && *at < 0)
         return -EINVAL;
     if (at)
         return move(open, iov, count, *at, write);
@@ -423,17 +486,14 @@ static long fill_entry(char *out, size_t room, const char *name, mode_t mode,
     return (long)size;
 }
 
-static long read_names(struct open_file *open, char *buffer, size_t room)
+/* As many as room bytes hold; the position is behind them. */
+static long list_names(struct open_file *open, char *buffer, size_t room)
 {
     const struct halvm_file_provider *provider = open->mount->provider;
     char name[HALVM_FILE_NAME_MAX + 1];
     long total = 0, size;
     mode_t mode;
 
-    if (!open->directory)
-        return -ENOTDIR;
-    if ((uintptr_t)buffer < BLOCK)
-        return -EFAULT;
     for (;;) {
         off_t at = open->position;
 
@@ -451,6 +511,29 @@ static long read_names(struct open_file *open, char *buffer, size_t room)
         total += size;
         open->position = at + 1;
     }
+}
+
+static long read_names(struct open_file *open, void *user, size_t room)
+{
+    off_t before = open->position;
+    char *names;
+    long result;
+
+    if (!open->directory)
+        return -ENOTDIR;
+    if (room > NAMES_SIZE)
+        room = NAMES_SIZE;
+    names = malloc(room + 1);
+    if (!names)
+        return -ENOMEM;
+    memset(names, 0, room); /* what pads a name */
+    result = list_names(open, names, room);
+    if (result > 0 && halvm_copy_out(user, names, (size_t)result) < 0) {
+        open->position = before;
+        result = -EFAULT;
+    }
+    free(names);
+    return result;
 }
 
 /* -- the calls -- */
@@ -497,9 +580,11 @@ static long stat_open(struct open_file *open, const struct halvm_call *call)
     long result;
     void *out;
 
-    if (call->number != SYS_fstat) {
-        const char *path = (const char *)call->args[1];
-        if (path && path[0] != '\0')
+    if (call->number != SYS_fstat && call->args[1]) {
+        char first;
+        if (halvm_copy_in(&first, (const void *)call->args[1], 1) < 0)
+            return -EFAULT;
+        if (first != '\0')
             return OBJECT_PASS;
     }
     result = file_stat(open->mount, open->path, &found);
@@ -508,40 +593,50 @@ static long stat_open(struct open_file *open, const struct halvm_call *call)
     if (call->number == SYS_statx)
         return file_statx(&found, (void *)call->args[4]);
     out = (void *)call->args[call->number == SYS_fstat ? 1 : 2];
-    if ((uintptr_t)out < BLOCK)
-        return -EFAULT;
-    memcpy(out, &found, sizeof found);
-    return 0;
+    return halvm_copy_out(out, &found, sizeof found);
+}
+
+static long transfer_vectors(struct open_file *open,
+                             const struct halvm_call *call, bool write,
+                             const off_t *at)
+{
+    struct iovec small[8], *iov;
+    long result = iov_get(&iov, small, call->args[1], call->args[2]);
+
+    if (result == 0)
+        result = transfer(open, iov, call->args[2], write, at);
+    iov_put(iov, small);
+    return result;
 }
 
 static long transfer_call(struct open_file *open, const struct halvm_call *call)
 {
     struct iovec one = {(void *)call->args[1], (size_t)call->args[2]};
-    const struct iovec *many = (const struct iovec *)call->args[1];
     const off_t at = (off_t)call->args[3];
-    long count = call->args[2];
 
+    if ((ssize_t)one.iov_len < 0 || one.iov_len > TRANSFER_MAX)
+        one.iov_len = TRANSFER_MAX;
     switch (call->number) {
     case SYS_read:
         return transfer(open, &one, 1, false, NULL);
     case SYS_write:
         return transfer(open, &one, 1, true, NULL);
     case SYS_readv:
-        return transfer(open, many, count, false, NULL);
+        return transfer_vectors(open, call, false, NULL);
     case SYS_writev:
-        return transfer(open, many, count, true, NULL);
+        return transfer_vectors(open, call, true, NULL);
     case SYS_pread64:
         return transfer(open, &one, 1, false, &at);
     case SYS_pwrite64:
         return transfer(open, &one, 1, true, &at);
     case SYS_preadv:
-        return transfer(open, many, count, false, &at);
+        return transfer_vectors(open, call, false, &at);
     case SYS_preadv2:
-        return transfer(open, many, count, false, at == -1 ? NULL : &at);
+        return transfer_vectors(open, call, false, at == -1 ? NULL : &at);
     case SYS_pwritev:
-        return transfer(open, many, count, true, &at);
+        return transfer_vectors(open, call, true, &at);
     default: /* pwritev2 */
-        return transfer(open, many, count, true, at == -1 ? NULL : &at);
+        return transfer_vectors(open, call, true, at == -1 ? NULL : &at);
     }
 }
 
@@ -576,7 +671,7 @@ static long call(struct object *object, int fd, const struct halvm_call *call)
     case SYS_getdents:
         if (call->number == SYS_getdents)
             return -EINVAL; /* the old form, which libc does not use */
-        return read_names(open, (char *)call->args[1], (size_t)call->args[2]);
+        return read_names(open, (void *)call->args[1], (size_t)call->args[2]);
     case SYS_fsync:
     case SYS_fdatasync:
         return sync_open(open);

@@ -66,7 +66,7 @@ struct net_socket {
     bool broken;        /* error comes before what is left to read */
     bool shut_read, shut_write;
     size_t filled; /* bytes that keep it from being writable */
-    int own_fd;    /* the application\'s end once more, while it connects */
+    int own_fd;    /* the application's end once more, while it connects */
     struct net_address local, remote;
     bool bound, reuse_address, reuse_port;
     unsigned backlog, queue_count; /* listening */
@@ -121,8 +121,9 @@ long net_get_name(const struct net_socket *s, bool peer, void *address,
                   socklen_t *size);
 /* Gives a socket that has none a local address. With the lock. */
 int net_bind_any(struct net_socket *s);
-void net_give_address(const struct net_address *from, void *address,
-                      socklen_t *size);
+/* As getsockname gives it to the application. 0, -EFAULT, -EINVAL. */
+int net_give_address(const struct net_address *from, void *address,
+                     socklen_t *size);
 
 /* -- net_message.c: what reads and writes -- */
 
@@ -133,8 +134,8 @@ long net_transfer(struct net_socket *s, int fd, const struct halvm_call *call);
 
 /* Fills msg_control as the socket's options say; sets msg_controllen, which was
  * the room, and MSG_CTRUNC. */
-void net_fill_control(struct net_socket *s, struct msghdr *header,
-                      const struct halvm_net_packet *packet);
+int net_fill_control(struct net_socket *s, struct msghdr *header,
+                     const struct halvm_net_packet *packet);
 
 /* -- net_option.c -- */
 

@@ -7,9 +7,12 @@
 
 #include "reroute/net.h"
 
-/* Where they go: room bytes of the application's, used of which are filled. */
+/* All that there are take less (ip(7), ipv6(7)). */
+#define CONTROL_SIZE 256
+
+/* What is made for the application, which has room for so many bytes of it. */
 struct control {
-    char *data;
+    char data[CONTROL_SIZE];
     size_t room, used;
     bool truncated;
 };
@@ -66,13 +69,15 @@ static void put_ip6(struct net_socket *s, struct control *control,
         put_int(control, IPPROTO_IPV6, IPV6_TCLASS, packet->traffic_class);
 }
 
-void net_fill_control(struct net_socket *s, struct msghdr *header,
-                      const struct halvm_net_packet *packet)
+int net_fill_control(struct net_socket *s, struct msghdr *header,
+                     const struct halvm_net_packet *packet)
 {
-    struct control control = {
-        .data = header->msg_control,
-        .room = header->msg_control ? header->msg_controllen : 0};
+    struct control control = {.room = header->msg_controllen};
 
+    if (!header->msg_control)
+        control.room = 0;
+    if (control.room > CONTROL_SIZE)
+        control.room = CONTROL_SIZE;
     if (packet->hop_limit > 0 && s->domain == AF_INET)
         put_ip(s, &control, packet);
     else if (packet->hop_limit > 0 && s->domain == AF_INET6)
@@ -80,4 +85,5 @@ void net_fill_control(struct net_socket *s, struct msghdr *header,
     header->msg_controllen = (socklen_t)control.used;
     if (control.truncated)
         header->msg_flags |= MSG_CTRUNC;
+    return halvm_copy_out(header->msg_control, control.data, control.used);
 }

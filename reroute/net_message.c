@@ -24,7 +24,7 @@
 
 /* One message of a call, whatever the call is. */
 struct transfer {
-    struct msghdr header; /* as recvmsg's; msg_iov the application's */
+    struct msghdr header; /* as recvmsg's; msg_iov the application's, or one */
     struct iovec one;
     int flags;
     bool send;
@@ -52,21 +52,32 @@ static long stream_once(struct net_socket *s, int fd, struct transfer *transfer,
 
 /* -- datagrams -- */
 
-/* In front of the application's vectors one for the packet's address. */
-static struct iovec *with_packet(const struct msghdr *header,
-                                 struct halvm_net_packet *packet,
-                                 struct iovec small[8])
+/* In front of the message's vectors one for the packet's address; for iov_put
+ * in any case. 0 or -errno. */
+static long with_packet(const struct transfer *transfer,
+                        struct halvm_net_packet *packet, struct iovec **out,
+                        struct iovec small[8])
 {
-    size_t count = (size_t)header->msg_iovlen;
+    size_t count = (size_t)transfer->header.msg_iovlen;
     struct iovec *iov =
         count < 8 ? small : malloc((count + 1) * sizeof(struct iovec));
 
+    *out = iov;
     if (!iov)
-        return NULL;
+        return -ENOBUFS;
     iov[0] = (struct iovec){packet, sizeof *packet};
-    if (count > 0)
-        memcpy(iov + 1, header->msg_iov, count * sizeof(struct iovec));
-    return iov;
+    if (transfer->header.msg_iov == &transfer->one)
+        iov[1] = transfer->one;
+    else
+        return halvm_copy_in(iov + 1, transfer->header.msg_iov,
+                             count * sizeof(struct iovec));
+    return 0;
+}
+
+static void iov_put(struct iovec *iov, const struct iovec *small)
+{
+    if (iov != small)
+        free(iov);
 }
 
 static int destination(struct net_socket *s, const struct msghdr *header,
@@ -81,11 +92,13 @@ static int destination(struct net_socket *s, const struct msghdr *header,
         if (header->msg_namelen < sizeof family ||
             header->msg_namelen > HALVM_NET_ADDRESS_SIZE)
             return -EINVAL;
-        memcpy(&family, header->msg_name, sizeof family);
+        if (halvm_copy_in(packet->address, header->msg_name,
+                          header->msg_namelen) < 0)
+            return -EFAULT;
+        memcpy(&family, packet->address, sizeof family);
         if (family != s->domain)
             return -EAFNOSUPPORT;
         packet->address_size = (uint16_t)header->msg_namelen;
-        memcpy(packet->address, header->msg_name, header->msg_namelen);
     } else if (to->size > 0) {
         packet->address_size = (uint16_t)to->size;
         memcpy(packet->address, to->data, to->size);
@@ -113,20 +126,17 @@ static long datagram_send(struct net_socket *s, int fd,
 
     if (result < 0)
         return result;
-    iov = with_packet(&transfer->header, &packet, small);
-    if (!iov)
-        return -ENOBUFS;
-    packet.order = service_posted(s->owner->service);
-    header.msg_iov = iov;
-    header.msg_iovlen = transfer->header.msg_iovlen + 1;
-    result = object_result(sendmsg(fd, &header, flags | MSG_NOSIGNAL));
-    if (result >= 0)
-        result -= (long)sizeof packet;
+    result = with_packet(transfer, &packet, &iov, small);
+    if (result == 0) {
+        packet.order = service_posted(s->owner->service);
+        header.msg_iov = iov;
+        header.msg_iovlen = transfer->header.msg_iovlen + 1;
+        result = object_result(sendmsg(fd, &header, flags | MSG_NOSIGNAL));
+    }
+    iov_put(iov, small);
     if (result == -EPIPE)
         result = -ENETDOWN; /* the provider has closed its end */
-    if (iov != small)
-        free(iov);
-    return result;
+    return result < 0 ? result : result - (long)sizeof packet;
 }
 
 /* Whether a connected socket is to see what comes from there. */
@@ -143,17 +153,18 @@ static bool wanted(const struct net_socket *s,
            memcmp(packet->address, s->remote.data, part) == 0;
 }
 
-static void fill_name(struct msghdr *header,
+static long fill_name(struct msghdr *header,
                       const struct halvm_net_packet *packet)
 {
-    unsigned size = packet->address_size;
+    unsigned size = packet->address_size, room = header->msg_namelen;
 
     if (size > HALVM_NET_ADDRESS_SIZE)
         size = 0; /* garbage of the provider's */
-    if (header->msg_name)
-        memcpy(header->msg_name, packet->address,
-               header->msg_namelen < size ? header->msg_namelen : size);
     header->msg_namelen = header->msg_name ? size : 0;
+    if (!header->msg_name)
+        return 0;
+    return halvm_copy_out(header->msg_name, packet->address,
+                          room < size ? room : size);
 }
 
 static long datagram_receive(struct net_socket *s, int fd,
@@ -165,9 +176,11 @@ static long datagram_receive(struct net_socket *s, int fd,
     long result;
     bool drop;
 
-    iov = with_packet(&transfer->header, &packet, small);
-    if (!iov)
-        return -ENOBUFS;
+    result = with_packet(transfer, &packet, &iov, small);
+    if (result < 0) {
+        iov_put(iov, small);
+        return result;
+    }
     do {
         header.msg_iov = iov;
         header.msg_iovlen = transfer->header.msg_iovlen + 1;
@@ -179,15 +192,15 @@ static long datagram_receive(struct net_socket *s, int fd,
             recv(fd, &packet, 1, MSG_DONTWAIT) < 0)
             break;
     } while (drop);
-    if (iov != small)
-        free(iov);
+    iov_put(iov, small);
     if (result == 0)
         return -ENETDOWN;
     if (result < 0)
         return result;
-    fill_name(&transfer->header, &packet);
     transfer->header.msg_flags = header.msg_flags;
-    net_fill_control(s, &transfer->header, &packet);
+    if (fill_name(&transfer->header, &packet) < 0 ||
+        net_fill_control(s, &transfer->header, &packet) < 0)
+        return -EFAULT;
     return result - (long)sizeof packet;
 }
 
@@ -294,6 +307,7 @@ static long move_named(struct net_socket *s, int fd,
 {
     struct transfer transfer = {.flags = (int)call->args[3], .send = send};
     socklen_t *size = (socklen_t *)call->args[5];
+    bool named = call->args[4] && size;
     long result;
 
     transfer.one = (struct iovec){(void *)call->args[1], (size_t)call->args[2]};
@@ -302,11 +316,13 @@ static long move_named(struct net_socket *s, int fd,
     transfer.header.msg_name = (void *)call->args[4];
     if (send)
         transfer.header.msg_namelen = (socklen_t)call->args[5];
-    else if (call->args[4] && size)
-        transfer.header.msg_namelen = *size;
+    else if (named && halvm_copy_in(&transfer.header.msg_namelen, size,
+                                    sizeof *size) < 0)
+        return -EFAULT;
     result = move(s, fd, &transfer);
-    if (!send && result >= 0 && call->args[4] && size)
-        *size = transfer.header.msg_namelen;
+    if (!send && result >= 0 && named &&
+        halvm_copy_out(size, &transfer.header.msg_namelen, sizeof *size) < 0)
+        return -EFAULT;
     return result;
 }
 
@@ -326,18 +342,17 @@ static long move_message(struct net_socket *s, int fd, struct msghdr *user,
                          int flags, bool send)
 {
     struct transfer transfer = {.flags = flags, .send = send};
+    struct msghdr *header = &transfer.header;
     long result;
 
-    if (!user)
+    if (halvm_copy_in(header, user, sizeof *header) < 0)
         return -EFAULT;
-    if (user->msg_iovlen > IOV_MAX_HERE)
+    if ((unsigned)header->msg_iovlen > IOV_MAX_HERE)
         return -EMSGSIZE;
-    transfer.header = *user;
     result = move(s, fd, &transfer);
     if (!send && result >= 0) {
-        user->msg_namelen = transfer.header.msg_namelen;
-        user->msg_controllen = transfer.header.msg_controllen;
-        user->msg_flags = transfer.header.msg_flags;
+        if (halvm_copy_out(user, header, sizeof *header) < 0)
+            return -EFAULT;
     }
     return result;
 }
@@ -353,9 +368,14 @@ static long move_many(struct net_socket *s, int fd,
 
     while (done < count && done < IOV_MAX_HERE) {
         result = move_message(s, fd, &messages[done].msg_hdr, flags, send);
+        if (result >= 0) {
+            unsigned size = (unsigned)result;
+            result =
+                halvm_copy_out(&messages[done].msg_len, &size, sizeof size);
+        }
         if (result < 0)
             break;
-        messages[done++].msg_len = (unsigned)result;
+        done++;
         if (!send)
             flags |= MSG_DONTWAIT;
     }
@@ -370,10 +390,12 @@ static long bytes_waiting(struct net_socket *s, const struct halvm_call *call)
     if ((unsigned long)call->args[1] != FIONREAD || net_is_stream(s))
         return OBJECT_PASS;
     result = halvm_call_previous(call);
-    int *size = (int *)call->args[2];
-    if (result == 0 && *size >= (int)sizeof(struct halvm_net_packet))
-        *size -= (int)sizeof(struct halvm_net_packet);
-    return result;
+    int *user = (int *)call->args[2], size;
+    if (result < 0 || halvm_copy_in(&size, user, sizeof size) < 0 ||
+        size < (int)sizeof(struct halvm_net_packet))
+        return result;
+    size -= (int)sizeof(struct halvm_net_packet);
+    return halvm_copy_out(user, &size, sizeof size);
 }
 
 long net_transfer(struct net_socket *s, int fd, const struct halvm_call *call)

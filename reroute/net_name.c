@@ -57,17 +57,20 @@ static bool is_any(const void *address, int domain)
     return memcmp(host, zero, size) == 0;
 }
 
-/* An address of the application's for a socket. 0 or -errno. */
+/* An address of the application's for a socket, copied. 0 or -errno. */
 static int check(const struct net_socket *s, const void *address, size_t size,
                  struct net_address *out)
 {
     sa_family_t family;
 
-    if (address == NULL)
-        return -EFAULT;
-    if (size < sizeof family || size > HALVM_NET_ADDRESS_SIZE)
+    if (size > HALVM_NET_ADDRESS_SIZE)
         return -EINVAL;
-    memcpy(&family, address, sizeof family);
+    memset(out->data, 0, sizeof out->data);
+    if (halvm_copy_in(out->data, address, size) < 0)
+        return -EFAULT;
+    if (size < sizeof family)
+        return -EINVAL;
+    memcpy(&family, out->data, sizeof family);
     if (is_inet(s->domain)) {
         size_t least = s->domain == AF_INET ? sizeof(struct sockaddr_in) : 24;
         if (size < least)
@@ -75,8 +78,6 @@ static int check(const struct net_socket *s, const void *address, size_t size,
     }
     if (family != s->domain)
         return -EAFNOSUPPORT;
-    memset(out->data, 0, sizeof out->data);
-    memcpy(out->data, address, size);
     out->size =
         is_inet(s->domain) ? (unsigned)address_size(s->domain) : (unsigned)size;
     return 0;
@@ -294,8 +295,9 @@ long net_connect(struct net_socket *s, int fd, const void *address, size_t size)
     sa_family_t family = AF_UNSPEC;
     long result;
 
-    if (size >= sizeof family && address)
-        memcpy(&family, address, sizeof family);
+    if (size >= sizeof family &&
+        halvm_copy_in(&family, address, sizeof family) < 0)
+        return -EFAULT;
     if (family == AF_UNSPEC && size >= sizeof family)
         return disconnect(s);
     result = check(s, address, size, &remote);
@@ -381,6 +383,7 @@ long net_accept(struct net_socket *s, int fd, void *address, socklen_t *size,
 {
     struct net_waiting *waiting;
     long result;
+    int named = 0;
 
     if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
         return -EINVAL;
@@ -406,21 +409,33 @@ long net_accept(struct net_socket *s, int fd, void *address, socklen_t *size,
         fcntl(waiting->fd, F_SETFL, O_NONBLOCK);
     if (flags & SOCK_CLOEXEC)
         fcntl(waiting->fd, F_SETFD, FD_CLOEXEC);
-    if (address && size)
-        net_give_address(&waiting->socket->remote, address, size);
-    if (object_install(waiting->fd, &waiting->socket->object) < 0) {
+    if (address)
+        named = net_give_address(&waiting->socket->remote, address, size);
+    if (named == 0 && object_install(waiting->fd, &waiting->socket->object) < 0)
+        named = -ENFILE;
+    if (named < 0) { /* the connection is lost, as with Linux */
         net_discard(waiting->socket, waiting->fd);
-        result = -ENFILE;
+        result = named;
     }
     free(waiting);
     return result;
 }
 
-void net_give_address(const struct net_address *from, void *address,
-                      socklen_t *size)
+int net_give_address(const struct net_address *from, void *address,
+                     socklen_t *size)
 {
-    memcpy(address, from->data, *size < from->size ? *size : from->size);
-    *size = from->size;
+    socklen_t room;
+
+    if (halvm_copy_in(&room, size, sizeof room) < 0)
+        return -EFAULT;
+    if ((int)room < 0)
+        return -EINVAL;
+    if (room > from->size)
+        room = from->size;
+    if (halvm_copy_out(address, from->data, room) < 0 ||
+        halvm_copy_out(size, &from->size, sizeof *size) < 0)
+        return -EFAULT;
+    return 0;
 }
 
 long net_get_name(const struct net_socket *s, bool peer, void *address,
@@ -429,10 +444,6 @@ long net_get_name(const struct net_socket *s, bool peer, void *address,
     struct net_address name;
     sa_family_t family = (sa_family_t)s->domain;
 
-    if (!address || !size)
-        return -EFAULT;
-    if ((int)*size < 0)
-        return -EINVAL;
     if (peer && (s->phase != NET_CONNECTED || s->remote.size == 0))
         return -ENOTCONN;
     name = peer ? s->remote : s->local;
@@ -441,6 +452,5 @@ long net_get_name(const struct net_socket *s, bool peer, void *address,
         name.size = is_inet(s->domain) ? (unsigned)address_size(s->domain)
                                        : (unsigned)sizeof family;
     }
-    net_give_address(&name, address, size);
-    return 0;
+    return net_give_address(&name, address, size);
 }

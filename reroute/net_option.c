@@ -64,18 +64,18 @@ static bool of_pair(int level, int name)
 long net_option_set(struct net_socket *s, const struct halvm_call *call)
 {
     int level = (int)call->args[1], name = (int)call->args[2], number = 0;
-    const void *value = (const void *)call->args[3];
     unsigned size = (unsigned)call->args[4];
+    char value[NET_OPTION_SIZE];
     long result = 0;
 
     if (s->phase == NET_ENDED)
         return -ENETDOWN;
-    if (value == NULL && size > 0)
-        return -EFAULT;
     if (size > NET_OPTION_SIZE)
         return -EINVAL;
     if (level == SOL_SOCKET && size < sizeof(int))
         return -EINVAL;
+    if (halvm_copy_in(value, (const void *)call->args[3], size) < 0)
+        return -EFAULT;
     if (size >= sizeof number)
         memcpy(&number, value, sizeof number);
     if (of_pair(level, name))
@@ -123,14 +123,14 @@ long net_option_get(struct net_socket *s, const struct halvm_call *call)
 {
     int level = (int)call->args[1], name = (int)call->args[2], number = 0;
     void *out = (void *)call->args[3];
-    socklen_t *size = (socklen_t *)call->args[4];
+    socklen_t *size = (socklen_t *)call->args[4], room;
     const void *value = &number;
     unsigned have = sizeof number;
     struct net_option kept;
 
-    if (!out || !size)
+    if (halvm_copy_in(&room, size, sizeof room) < 0)
         return -EFAULT;
-    if ((int)*size < 0)
+    if ((int)room < 0)
         return -EINVAL;
     if (of_pair(level, name))
         return OBJECT_PASS;
@@ -144,9 +144,10 @@ long net_option_get(struct net_socket *s, const struct halvm_call *call)
         }
         pthread_mutex_unlock(&net_lock);
     }
-    if (have > *size)
-        have = *size;
-    memcpy(out, value, have);
-    *size = have;
+    if (have > room)
+        have = room;
+    if (halvm_copy_out(out, value, have) < 0 ||
+        halvm_copy_out(size, &have, sizeof have) < 0)
+        return -EFAULT;
     return 0;
 }

@@ -26,7 +26,8 @@
 
 /* A path argument of a call, and what became of it. */
 struct place {
-    const char *below; /* in absolute, past the prefix; NULL: not ours */
+    const char *below;    /* in absolute, past the prefix; NULL: not ours */
+    char given[PATH_MAX]; /* a copy; empty if it cannot be read */
     char absolute[PATH_MAX];
 };
 
@@ -73,23 +74,21 @@ static bool start(long fd, char absolute[PATH_MAX])
     return true;
 }
 
-/* Pointers into the first page are nobody's strings: EFAULT is the world's to
- * say. */
-static bool readable(const char *path)
-{
-    return (uintptr_t)path >= 4096;
-}
-
-static int find(const struct file_mount *mount, long fd, const char *path,
+/* 0, or why it is no path of ours; which the world will say, too. */
+static int find(const struct file_mount *mount, long fd, const char *user,
                 struct place *out)
 {
+    const char *path = out->given;
     char begin[PATH_MAX];
     int result;
 
     out->below = NULL;
     out->absolute[0] = '\0';
-    if (!readable(path) || path[0] == '\0')
-        return 0;
+    result = (int)halvm_copy_string(out->given, user, sizeof out->given);
+    if (result < 0)
+        out->given[0] = '\0';
+    if (result <= 0)
+        return result;
     if (path[0] != '/') {
         if (!start(fd, begin))
             return 0;
@@ -118,11 +117,8 @@ static long give_stat(const struct file_mount *mount, const char *path,
     struct stat found;
     long result = file_stat(mount, path, &found);
 
-    if (result == 0 && !readable((const char *)user))
-        return -EFAULT;
-    if (result == 0)
-        memcpy((void *)user, &found, sizeof found);
-    return result;
+    return result < 0 ? result
+                      : halvm_copy_out((void *)user, &found, sizeof found);
 }
 
 static long give_statx(const struct file_mount *mount, const char *path,
@@ -136,15 +132,11 @@ static long give_statx(const struct file_mount *mount, const char *path,
 
 static long give_statfs(long user)
 {
-    struct statfs *out = (struct statfs *)user;
+    struct statfs out = {.f_type = 0x48614c56, /* "HaLV" */
+                         .f_bsize = 4096,
+                         .f_namelen = HALVM_FILE_NAME_MAX};
 
-    if (!readable((const char *)user))
-        return -EFAULT;
-    memset(out, 0, sizeof *out);
-    out->f_type = 0x48614c56; /* "HaLV" */
-    out->f_bsize = 4096;
-    out->f_namelen = HALVM_FILE_NAME_MAX;
-    return 0;
+    return halvm_copy_out((void *)user, &out, sizeof out);
 }
 
 static long check_access(const struct file_mount *mount, const char *path,
@@ -315,13 +307,18 @@ static long two_paths(struct file_mount *mount, const struct halvm_call *call,
 {
     struct place *places = malloc(2 * sizeof *places);
     long result = OBJECT_PASS;
+    int error = 0;
 
     if (!places)
         return -ENOMEM;
-    for (int i = 0; i < 2; i++)
-        if (find(mount, fds[i], paths[i], &places[i]) < 0)
-            places[i].below = NULL;
-    if (places[0].below || places[1].below) {
+    for (int i = 0; i < 2; i++) {
+        int found = find(mount, fds[i], paths[i], &places[i]);
+        if (found < 0)
+            error = found;
+    }
+    if (error < 0)
+        result = error;
+    else if (places[0].below || places[1].below) {
         bool renames = call->number == SYS_rename ||
                        call->number == SYS_renameat ||
                        call->number == SYS_renameat2;
@@ -361,8 +358,8 @@ static long with_path(struct file_mount *mount, const struct halvm_call *call,
     result = find(mount, fd, path, place);
     if (result == 0 && place->below)
         result = one_path(mount, place->below, call, &call->args[argument + 1]);
-    else if (result == 0 && at && readable(path) && path[0] != '/' &&
-             path[0] != '\0' && file_is_ours((int)fd))
+    else if (result == 0 && at && place->given[0] != '/' &&
+             place->given[0] != '\0' && file_is_ours((int)fd))
         result = pass_absolute(call, argument, place);
     else
         result = halvm_call_previous(call);

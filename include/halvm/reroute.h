@@ -86,6 +86,18 @@ int halvm_reroute_leave(long id);
 long halvm_call_previous(const struct halvm_call *call);
 
 /*
+ * What a call's pointers point to, which may be nothing: these give -EFAULT
+ * then, as the kernel does, where following the pointer would end the program.
+ * 0 or -EFAULT. As a Linux process in a sandbox without process_vm_readv they
+ * are plain copies.
+ */
+int halvm_copy_in(void *to, const void *user, size_t size);
+int halvm_copy_out(void *user, const void *from, size_t size);
+/* A string with its zero, within room bytes: its length, -EFAULT, or
+ * -ENAMETOOLONG. */
+long halvm_copy_string(char *to, const char *user, size_t room);
+
+/*
  * The numbers of a family of calls, for halvm_reroute_calls. Returns how many
  * there are and stores at most room of them.
  */

@@ -8,6 +8,7 @@ module Main (main) where
 import Control.Concurrent
 import Control.Exception
 import Control.Monad
+import qualified Data.ByteString.Char8 as C
 import Data.IORef
 import Data.List (isInfixOf)
 import Foreign.C
@@ -41,7 +42,7 @@ main = within 60 "the test" $ do
   seen <- newIORef []
   victim <- newEmptyMVar
   r <- reroute number $ \call -> do
-    path <- peekCString (argumentPointer call 0)
+    path <- C.unpack <$> argumentString call 0
     atomicModifyIORef' seen (\s -> (path : s, ()))
     case path of
       "/fail" -> pure (Fails eROFS)
@@ -63,6 +64,8 @@ main = within 60 "the test" $ do
       call "/errno" >>= \e -> equal "/errno" e (errno eDQUOT)
       call "/bad" >>= \e -> equal "/bad" e (errno eIO)
       call "/none/there" >>= \e -> equal "passed on" e (errno eNOENT)
+      result (safeMkdir (nullPtr `plusPtr` 16) 0) >>= \e ->
+        equal "a bad pointer" e (errno eFAULT)
       void (forkIO (takeMVar victim >>= killThread))
       call "/kill" >>= \e -> equal "/kill" e (errno eIO)
       many call

@@ -101,7 +101,7 @@ static void contents(struct halvm_tree *tree)
     CHECK_EQ(pread(fd, buffer, 5, 0), 5);
     CHECK_ERR(lseek(fd, -1, SEEK_SET), EINVAL);
     CHECK_ERR(write(fd, "x", 1), EBADF);
-    CHECK_ERR(read(fd, check_bad_pointer(), 1), EFAULT);
+    CHECK_ERR(pread(fd, check_bad_pointer(), 1, 0), EFAULT);
     CHECK_EQ(fstat(fd, &other), 0);
     CHECK_EQ(other.st_size, 12);
     CHECK(mmap(NULL, 12, PROT_READ, MAP_PRIVATE, fd, 0) == MAP_FAILED);

@@ -143,6 +143,22 @@ const char *hs_halvm_call_runtime(long number)
     HERE(halvm_call_runtime(number), NULL);
 }
 
+/* What an argument points to; -EFAULT if that is nothing. */
+long hs_halvm_copy_in(void *to, const void *user, size_t size)
+{
+    HERE(halvm_copy_in(to, user, size), -ENOSYS);
+}
+
+long hs_halvm_copy_out(void *user, const void *from, size_t size)
+{
+    HERE(halvm_copy_out(user, from, size), -ENOSYS);
+}
+
+long hs_halvm_copy_string(char *to, const char *user, size_t room)
+{
+    HERE(halvm_copy_string(to, user, room), -ENOSYS);
+}
+
 /* -- sockets -- */
 
 int hs_halvm_net_install(struct halvm_service *service, const int *domains,

@@ -48,6 +48,13 @@ foreign import ccall unsafe "hs_halvm_call_name"
 foreign import ccall unsafe "hs_halvm_call_runtime"
   c_call_runtime :: CLong -> IO CString
 
+foreign import ccall unsafe "hs_halvm_copy_in"
+  c_copy_in :: Ptr Word8 -> Ptr a -> CSize -> IO CLong
+foreign import ccall unsafe "hs_halvm_copy_out"
+  c_copy_out :: Ptr a -> Ptr Word8 -> CSize -> IO CLong
+foreign import ccall unsafe "hs_halvm_copy_string"
+  c_copy_string :: Ptr Word8 -> Ptr a -> CSize -> IO CLong
+
 foreign import ccall unsafe "hs_halvm_net_install"
   c_net_install :: Ptr CService -> Ptr CInt -> CInt -> IO CInt
 foreign import ccall unsafe "hs_halvm_net_addresses"

@@ -7,8 +7,8 @@
 -- > main = do
 -- >   Just mkdir <- callByName "mkdir"
 -- >   r <- reroute mkdir $ \call -> do
--- >     path <- peekCString (argumentPointer call 0)
--- >     if "/etc" `isPrefixOf` path then pure (Fails eROFS) else pure Pass
+-- >     path <- argumentString call 0
+-- >     if "/etc" `B.isPrefixOf` path then pure (Fails eROFS) else pure Pass
 -- >   ...
 -- >   endReroute r
 --
@@ -35,6 +35,7 @@ module System.HaLVM.Reroute
     Reroute, reroute, endReroute, reroutePatience
     -- * A call
   , CallNumber, Call (..), argument, argumentPointer, Answer (..)
+  , argumentString, argumentBytes, giveBytes
     -- * Names
   , callByName, callName, whyNot
   ) where
@@ -43,14 +44,17 @@ import Control.Concurrent (forkIO)
 import Control.Concurrent.MVar
 import Control.Exception (SomeException, mask, mask_, try)
 import Control.Monad (filterM, void)
+import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
+import qualified Data.ByteString.Internal as I
+import qualified Data.ByteString.Unsafe as U
 import Data.Int (Int64)
 import qualified Data.Map.Strict as Map
 import Data.Maybe (listToMaybe)
 import Foreign.C.Error (Errno (..), eIO)
 import Foreign.C.String (peekCString)
 import Foreign.C.Types (CLong)
-import Foreign.Ptr (Ptr, WordPtr (..), nullPtr, wordPtrToPtr)
+import Foreign.Ptr (Ptr, WordPtr (..), castPtr, nullPtr, wordPtrToPtr)
 import System.IO.Unsafe (unsafePerformIO)
 
 import System.HaLVM.Foreign
@@ -70,6 +74,27 @@ argument call n = callArguments call !! n
 
 argumentPointer :: Call -> Int -> Ptr a
 argumentPointer call n = wordPtrToPtr (WordPtr (fromIntegral (argument call n)))
+
+-- | The string that an argument points to, a path for example. An argument may
+-- point to nothing: these three throw then, so that the call fails with
+-- @EFAULT@ as it would otherwise. A path that is too long is @ENAMETOOLONG@.
+argumentString :: Call -> Int -> IO ByteString
+argumentString call n = I.createAndTrim pathMax $ \p ->
+  fromIntegral <$> (c_copy_string p (argumentPointer call n)
+    (fromIntegral pathMax) >>= check "argument")
+  where pathMax = 4096
+
+-- | So many bytes at an argument.
+argumentBytes :: Call -> Int -> Int -> IO ByteString
+argumentBytes call n size = I.create size $ \p ->
+  void (c_copy_in p (argumentPointer call n) (fromIntegral size)
+    >>= check "argument")
+
+-- | Puts bytes where an argument points to, as a @read@ does.
+giveBytes :: Call -> Int -> ByteString -> IO ()
+giveBytes call n bytes = U.unsafeUseAsCStringLen bytes $ \(p, size) ->
+  void (c_copy_out (argumentPointer call n) (castPtr p) (fromIntegral size)
+    >>= check "argument")
 
 -- | What becomes of it.
 data Answer

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What an application's pointers point to: copies that end with -EFAULT where
+ * nothing is, as the kernel's own do. halvm/reroute.h is the contract.
+ *
+ * The system is asked to copy within this process (process_vm_readv): it is
+ * the one way that is the same on a host and in a unikernel, and needs no
+ * handler of SIGSEGV. A host whose sandbox forbids that call gets plain copies,
+ * and a bad pointer then ends the program.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "halvm/reroute.h"
+
+#define PAGE 4096
+
+static volatile bool forbidden;
+
+static int result_of(ssize_t done, size_t size)
+{
+    if (done < 0 && errno != EFAULT) {
+        forbidden = true;
+        return -ENOSYS;
+    }
+    return done == (ssize_t)size ? 0 : -EFAULT;
+}
+
+int halvm_copy_in(void *to, const void *user, size_t size)
+{
+    struct iovec local = {to, size}, remote = {(void *)(uintptr_t)user, size};
+    int result = -ENOSYS, saved = errno;
+
+    if (size == 0)
+        return 0;
+    if ((uintptr_t)user < PAGE)
+        return -EFAULT;
+    if (!forbidden)
+        result = result_of(process_vm_readv(getpid(), &local, 1, &remote, 1, 0),
+                           size);
+    if (result == -ENOSYS) {
+        memcpy(to, user, size);
+        result = 0;
+    }
+    errno = saved;
+    return result;
+}
+
+int halvm_copy_out(void *user, const void *from, size_t size)
+{
+    struct iovec local = {(void *)(uintptr_t)from, size}, remote = {user, size};
+    int result = -ENOSYS, saved = errno;
+
+    if (size == 0)
+        return 0;
+    if ((uintptr_t)user < PAGE)
+        return -EFAULT;
+    if (!forbidden)
+        result = result_of(
+            process_vm_writev(getpid(), &local, 1, &remote, 1, 0), size);
+    if (result == -ENOSYS) {
+        memcpy(user, from, size);
+        result = 0;
+    }
+    errno = saved;
+    return result;
+}
+
+/* Never past the end of a page that the string does not reach. */
+long halvm_copy_string(char *to, const char *user, size_t room)
+{
+    size_t done = 0;
+
+    while (done < room) {
+        size_t part = 256 - ((uintptr_t)user + done) % 256; /* divides a page */
+        const char *end;
+
+        if (part > room - done)
+            part = room - done;
+        if (halvm_copy_in(to + done, user + done, part) < 0)
+            return -EFAULT;
+        end = memchr(to + done, '\0', part);
+        if (end)
+            return end - to;
+        done += part;
+    }
+    return -ENAMETOOLONG;
+}

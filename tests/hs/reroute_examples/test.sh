@@ -19,7 +19,7 @@ run() # PROGRAM
     esac
 }
 
-for name in fail record; do
+for name in fail record net; do
     $CC -O2 -Wall -Wextra -o "$work/$name" "examples/reroute/$name.c" -pthread
 done
 $GHC -v0 -O -outputdir "$work/app.obj" -o "$work/app" examples/reroute/App.hs
@@ -41,6 +41,11 @@ for line in 'openat*("/dev/null"' 'write[v]*(3, ' 'close(3) = 0' \
     }
 done
 grep -q '^recorded' "$work/record.out"
+
+run net >"$work/net.out" 2>"$work/net.err"
+printf '%s\n' '192.0.2.1 port 7: WHO IS THERE?' \
+    '198.51.100.20 port 80: AND HERE?' \
+    '192.0.2.1 port 9: Connection refused' | diff - "$work/net.out"
 
 run app >"$work/app.out" 2>&1
 printf 'control memory reads version\n1.2\n1\n2\nTrue\ngo on\n' |

@@ -319,7 +319,8 @@ HALVM_NET_HS := $(shell find haskell/halvm-net -name '*.hs') \
 HALVM_NET_GHC := ghc -v0 -O -Wall -Wno-incomplete-uni-patterns \
 	-Wno-missing-home-modules -ihaskell/halvm-net/src -outputdir $(N)/obj
 .PHONY: halvm-net
-halvm-net: $(N)/interop $(N)/properties $(N)/decoy $(N)/web
+halvm-net: $(N)/interop $(N)/properties $(N)/decoy $(N)/web $(N)/web-plain \
+	$(N)/web-host
 $(N)/done: $(HALVM_NET_HS)
 	@mkdir -p $(N)
 	@echo "  GHC haskell/halvm-net (a minute)"
@@ -342,6 +343,20 @@ $(N)/web: $(HALVM_NET_HS) $(wildcard examples/stack/*.hs) \
 	$(Q)$(B)/bin/halvm-ghc -v0 -O2 -threaded -ihaskell/halvm-net/src \
 		-iexamples/stack -iexamples/stack/haskell -outputdir $(N)/web.obj \
 		-o $@ examples/stack/Main.hs
+# The same modules with the runtime that has one thread.
+$(N)/web-plain: $(N)/web
+	@rm -f $@
+	$(Q)$(B)/bin/halvm-ghc -v0 -O2 -ihaskell/halvm-net/src \
+		-iexamples/stack -iexamples/stack/haskell -outputdir $(N)/web.obj \
+		-o $@ examples/stack/Main.hs
+# The same server over the sockets that are there: the host's, or lwIP's.
+$(N)/web-host: $(wildcard examples/stack/*.hs) examples/stack/host/Stack.hs \
+		$(READY) | all
+	@mkdir -p $(N)
+	@rm -f $@
+	$(Q)$(B)/bin/halvm-ghc -v0 -O2 -threaded -iexamples/stack \
+		-iexamples/stack/host -outputdir $(N)/web-host.obj \
+		-o $@ examples/stack/Main.hs
 
 demo: examples
 	sh examples/demo.sh
@@ -355,7 +370,7 @@ check:
 # Xen's guests in full: every test as PV and PVH, domains that come and go,
 # are squeezed, saved and restored. The saved dom0 is not used.
 .PHONY: check-xen-full
-check-xen-full: all examples
+check-xen-full: all examples halvm-net
 	tests/check base-xen base-xen-old sys-xen-pv sys-xen-pvh hs-xen-pv \
 		hs-xen-pvh torture-xen-pv torture-xen-pvh xen-full
 

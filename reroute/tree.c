@@ -167,6 +167,8 @@ static int make_all(struct halvm_tree *tree, const char *path, mode_t mode,
         struct node *child = child_of(node, path, size);
         bool last = path[size] == '\0';
 
+        if (!S_ISDIR(node->mode))
+            return -ENOTDIR;
         if (size == 0 || size > HALVM_FILE_NAME_MAX || ++parts > PATH_PARTS_MAX)
             return -EINVAL;
         if (!child) {
@@ -177,8 +179,6 @@ static int make_all(struct halvm_tree *tree, const char *path, mode_t mode,
                 child->mode |= 0200;
             link_node(node, child);
         }
-        if (!last && !S_ISDIR(child->mode))
-            return -ENOTDIR;
         node = child;
         path += size + !last;
     }
@@ -432,11 +432,13 @@ int halvm_tree_put(struct halvm_tree *tree, const char *path, const void *data,
     struct node *node;
     int result;
 
-    if (path[0] == '\0' || size > (size_t)FILE_SIZE_MAX)
+    if (size > (size_t)FILE_SIZE_MAX)
         return -EINVAL;
     pthread_mutex_lock(&tree_lock);
     result = make_all(tree, path, file_mode(tree, mode), &node);
-    if (result == 0 && S_ISDIR(node->mode))
+    /* A tree that is empty may as well be a file. */
+    if (result == 0 && S_ISDIR(node->mode) &&
+        (node != tree->root || node->children))
         result = -EISDIR;
     if (result == 0) {
         result = tree_resize(node, (off_t)size);

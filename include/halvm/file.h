@@ -101,8 +101,10 @@ long halvm_tree_mount(struct halvm_tree *tree, const char *path);
 /* The following are the program's own way; path as above; 0 or -errno. */
 
 /* A file with this content (copied), new or in place of another's. Directories
- * above it are made. mode: its permissions, 0444 or so; a file is written by
- * others only if it has a w and the tree is HALVM_TREE_WRITABLE. */
+ * above it are made; with path "" the tree itself is the file, if it is empty:
+ * so one can be mounted in another's place. mode: its permissions, 0444 or so;
+ * a file is written by others only if it has a w and the tree is
+ * HALVM_TREE_WRITABLE. */
 int halvm_tree_put(struct halvm_tree *tree, const char *path, const void *data,
                    size_t size, mode_t mode);
 int halvm_tree_directory(struct halvm_tree *tree, const char *path,

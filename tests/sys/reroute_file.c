@@ -132,6 +132,33 @@ static void contents(struct halvm_tree *tree)
     CHECK_ERR(chdir("/proc/app"), EOPNOTSUPP);
 }
 
+/* A tree that is one file, in the place of the world's. */
+static void single(void)
+{
+    struct halvm_tree *tree = halvm_tree_new(NULL, 0);
+    struct stat found;
+    char buffer[16];
+    long id = halvm_tree_mount(tree, "/etc/hosts");
+    int fd;
+
+    CHECK_EQ(halvm_tree_put(tree, "", "one\n", 4, 0444), 0);
+    CHECK_EQ(halvm_tree_put(tree, "", "other\n", 6, 0444), 0);
+    CHECK_EQ(halvm_tree_put(tree, "below", "", 0, 0444), -ENOTDIR);
+    CHECK_EQ(stat("/etc/hosts", &found), 0);
+    CHECK(S_ISREG(found.st_mode));
+    CHECK_EQ(found.st_size, 6);
+    fd = open("/etc/hosts", O_RDONLY);
+    CHECK_EQ(read(fd, buffer, sizeof buffer), 6);
+    CHECK_EQ(close(fd), 0);
+    CHECK(open("/etc/hosts/x", O_RDONLY) < 0);
+    CHECK_ERR(unlink("/etc/hosts"), EBUSY);
+    CHECK_EQ(access("/etc", R_OK), 0);
+    CHECK_EQ(halvm_file_unmount(id), 0);
+    tree = halvm_tree_new(NULL, 0);
+    CHECK_EQ(halvm_tree_put(tree, "a", "", 0, 0444), 0);
+    CHECK_EQ(halvm_tree_put(tree, "", "", 0, 0444), -EISDIR);
+}
+
 static void written_by_others(struct halvm_tree *tree)
 {
     char buffer[16] = "";
@@ -319,6 +346,7 @@ int main(void)
     written_by_others(other);
     served(other);
     in_c();
+    single();
     CHECK_EQ(halvm_tree_remove(tree, "motd"), 0);
     CHECK_ERR(open("/proc/app/motd", O_RDONLY), ENOENT);
     for (int i = 0; i < 400 && changes[HALVM_FILE_REMOVED] < 3; i++)

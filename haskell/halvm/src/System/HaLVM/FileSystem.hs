@@ -81,7 +81,8 @@ bytesIn :: ByteString -> (Ptr a -> Int -> IO b) -> IO b
 bytesIn bytes f = U.unsafeUseAsCStringLen bytes $ \(p, n) -> f (castPtr p) n
 
 -- | Serves files under an absolute path, in place of what is there. Names are
--- relative, with slashes between directories. Throws an 'IOError' if it cannot.
+-- relative, with slashes between directories; the only one may be @""@, and is
+-- what is at the path itself. Throws an 'IOError' if it cannot.
 mount :: FilePath -> [(FilePath, Entry)] -> IO Mount
 mount path entries = do
   known <- newMVar Map.empty

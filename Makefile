@@ -60,11 +60,12 @@ MUSL_LEFT_OUT := src/thread/x86_64/clone.o src/process/x86_64/vfork.o \
 	src/malloc/free.o src/malloc/calloc.o \
 	src/string/x86_64/memcpy.o src/string/x86_64/memmove.o \
 	src/string/x86_64/memset.o src/env/__libc_start_main.o \
-	src/env/__init_tls.o src/network/resolvconf.o src/internal/vdso.o
+	src/env/__init_tls.o src/network/resolvconf.o src/network/res_msend.o \
+	src/internal/vdso.o
 LIBC_SRC := $(wildcard libc/*.c libc/*.S)
 LIBC_OBJ := $(LIBC_SRC:%=$(B)/obj/%.o) $(B)/obj/libc/libc_start_main.o \
 	$(B)/obj/libc/init_tls.o $(B)/obj/libc/musl_resolvconf.o \
-	$(B)/obj/libc/musl_vdso.o
+	$(B)/obj/libc/musl_res_msend.o $(B)/obj/libc/musl_vdso.o
 MUSL_INCLUDES = -I$(TOP)/libc/include -Iinclude -I. -I$(MUSL)/arch/x86_64 \
 	-I$(MUSL)/arch/generic -I$(B)/musl/obj/src/internal \
 	-I$(MUSL)/src/include -I$(MUSL)/src/internal \
@@ -115,6 +116,13 @@ $(B)/obj/libc/musl_resolvconf.o: $(B)/musl/built
 	@mkdir -p $(@D)
 	$(Q)objcopy --redefine-sym __get_resolv_conf=__musl_get_resolv_conf \
 		$(B)/musl/obj/src/network/resolvconf.o $@
+
+# Called by libc/res_msend.c.
+$(B)/obj/libc/musl_res_msend.o: $(B)/musl/built
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-sym __res_msend=__musl_res_msend \
+		--redefine-sym __res_msend_rc=__musl_res_msend_rc \
+		$(B)/musl/obj/src/network/res_msend.o $@
 
 $(B)/lib/halvm/lib/libc.a: $(B)/musl/built $(LIBC_OBJ)
 	@mkdir -p $(@D)

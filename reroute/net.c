@@ -20,9 +20,7 @@
 
 pthread_mutex_t net_lock = PTHREAD_MUTEX_INITIALIZER;
 
-struct net_socket *net_find(struct halvm_service *service, uint64_t id);
-
-static struct net_service *installed;
+struct net_service *net_installed;
 
 /* -- writable or not: while it connects, its buffer is full -- */
 
@@ -94,7 +92,8 @@ int net_post(struct net_socket *s, int kind, int64_t first, int64_t second,
 
 struct net_socket *net_find(struct halvm_service *service, uint64_t id)
 {
-    for (struct net_service *owner = installed; owner; owner = owner->next) {
+    for (struct net_service *owner = net_installed; owner;
+         owner = owner->next) {
         if (owner->service != service)
             continue;
         for (struct net_socket *s = owner->sockets; s; s = s->next)
@@ -356,7 +355,7 @@ static void ended(struct service_client *client)
             next = owner->sockets;
         }
     }
-    for (struct net_service **at = &installed; *at; at = &(*at)->next)
+    for (struct net_service **at = &net_installed; *at; at = &(*at)->next)
         if (*at == owner) {
             *at = owner->next;
             break;
@@ -387,10 +386,12 @@ int halvm_net_install(struct halvm_service *service, const int domains[],
     owner->domain_count = count;
     service_ref(service);
     pthread_mutex_lock(&net_lock);
-    owner->next = installed;
-    installed = owner;
+    owner->next = net_installed;
+    net_installed = owner;
     pthread_mutex_unlock(&net_lock);
     service_client_add(service, &owner->client);
+    if (service->owner)
+        net_wait_start();
     owner->registration = halvm_reroute(SYS_socket, on_socket, owner);
     if (owner->registration > 0)
         return 0;
@@ -412,7 +413,7 @@ int halvm_net_addresses(struct halvm_service *service, const void *addresses,
         return -ENOMEM;
     memcpy(copy, addresses, size);
     pthread_mutex_lock(&net_lock);
-    for (owner = installed; owner && owner->service != service;
+    for (owner = net_installed; owner && owner->service != service;
          owner = owner->next)
         ;
     if (owner) {

@@ -83,6 +83,7 @@ struct net_waiting {
 };
 
 extern pthread_mutex_t net_lock;
+extern struct net_service *net_installed; /* all of them */
 extern const struct object_ops net_ops;
 
 static inline bool net_is_stream(const struct net_socket *s)
@@ -133,9 +134,17 @@ long net_transfer(struct net_socket *s, int fd, const struct halvm_call *call);
 /* -- net_control.c -- */
 
 /* Fills msg_control as the socket's options say; sets msg_controllen, which was
- * the room, and MSG_CTRUNC. */
+ * the room, and MSG_CTRUNC. 0 or -EFAULT. */
 int net_fill_control(struct net_socket *s, struct msghdr *header,
                      const struct halvm_net_packet *packet);
+
+/* -- net_wait.c -- */
+
+/* From now on a thread that owns a service is kept from waiting for itself in
+ * poll and in the C library's resolver. */
+void net_wait_start(void);
+/* libc/res_msend.c asks. */
+extern int (*net_serves_itself)(void) __asm__("__halvm_serves_itself");
 
 /* -- net_option.c -- */
 

@@ -83,10 +83,32 @@ static int check(const struct net_socket *s, const void *address, size_t size,
     return 0;
 }
 
-/* Calls the function with each address of the domain that the provider has
- * told. With the lock. */
+/* How far an address reaches (RFC 4007). */
+enum scope { SCOPE_HOST, SCOPE_LINK, SCOPE_WIDE, SCOPE_MAPPED, SCOPE_ANY };
+
+static enum scope scope_of(const void *address, int domain)
+{
+    static const unsigned char one[16] = {[15] = 1};
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    size_t size;
+    const unsigned char *host = host_of(address, domain, &size);
+
+    if (domain == AF_INET)
+        return host[0] == 127                     ? SCOPE_HOST
+               : host[0] == 169 && host[1] == 254 ? SCOPE_LINK
+                                                  : SCOPE_WIDE;
+    if (memcmp(host, one, sizeof one) == 0)
+        return SCOPE_HOST;
+    if (memcmp(host, mapped, sizeof mapped) == 0)
+        return SCOPE_MAPPED;
+    return host[0] == 0xfe && (host[1] & 0xc0) == 0x80 ? SCOPE_LINK
+                                                       : SCOPE_WIDE;
+}
+
+/* The first address of the domain, with this scope, that the provider has
+ * told; if same is given, the one that is the same. With the lock. */
 static const void *told(const struct net_service *owner, int domain,
-                        const void *same)
+                        enum scope scope, const void *same)
 {
     size_t at = 0, size;
 
@@ -98,7 +120,8 @@ static const void *told(const struct net_service *owner, int domain,
         if (!is_inet(family))
             return NULL; /* garbage: the rest cannot be told apart */
         at += address_size(family);
-        if (family != domain || at > owner->addresses_size)
+        if (family != domain || at > owner->addresses_size ||
+            (scope != SCOPE_ANY && scope_of(address, domain) != scope))
             continue;
         const void *host = host_of(address, domain, &size);
         size_t same_size;
@@ -194,7 +217,7 @@ long net_bind(struct net_socket *s, const void *address, size_t size)
         result = -EINVAL;
     else if (is_inet(s->domain) && s->owner->addresses_size > 0 &&
              !is_any(local.data, s->domain) &&
-             !told(s->owner, s->domain, local.data))
+             !told(s->owner, s->domain, SCOPE_ANY, local.data))
         result = -EADDRNOTAVAIL;
     else
         result = take_name(s, &local);
@@ -205,10 +228,12 @@ long net_bind(struct net_socket *s, const void *address, size_t size)
     return result;
 }
 
-/* The address that a connection leaves from, if bind left it open. */
-static void choose_source(struct net_socket *s)
+/* The address that a connection leaves from, if bind left it open: one that
+ * reaches as far as the peer's, or it stays open. */
+static void choose_source(struct net_socket *s, const void *peer)
 {
-    const void *source = told(s->owner, s->domain, NULL);
+    const void *source =
+        told(s->owner, s->domain, scope_of(peer, s->domain), NULL);
     size_t size;
 
     if (!source || !is_any(s->local.data, s->domain))
@@ -259,7 +284,7 @@ static int begin_connect(struct net_socket *s, int fd,
     if (result < 0)
         return result == -EADDRINUSE ? -EADDRNOTAVAIL : result;
     if (is_inet(s->domain))
-        choose_source(s);
+        choose_source(s, remote->data);
     s->remote = *remote;
     if (net_is_stream(s)) {
         net_fill(s, fd, true);

@@ -71,7 +71,8 @@ int halvm_net_install(struct halvm_service *service, const int domains[],
  * or sockaddr_in6 whose port is not looked at, one after the other. None, as
  * in the beginning: any address. Takes the place of those before. Where a
  * socket is connected without being bound, its address is the first of its
- * family. 0, -EINVAL, -ENOMEM. */
+ * family that reaches as far as the peer's: the loopback's, the link's, any. 0,
+ * -EINVAL, -ENOMEM. */
 int halvm_net_addresses(struct halvm_service *service, const void *addresses,
                         size_t size);
 

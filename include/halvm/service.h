@@ -74,7 +74,10 @@ int halvm_service_fd(const struct halvm_service *service);
 /* The next event, or NULL. Does not block. */
 struct halvm_event *halvm_service_take(struct halvm_service *service);
 void halvm_event_free(struct halvm_event *event);
-/* Only this thread (gettid; 0: any) can serve. */
+/* Only this thread (gettid; 0: any) can serve. To be said before sockets are
+ * installed. Beside the calls above, its poll without a time gives -EDEADLK
+ * where it has nothing but such sockets to wait for, and its getaddrinfo over
+ * them EAI_AGAIN, at once. */
 void halvm_service_owner(struct halvm_service *service, int tid);
 /* How long it may take no event while others wait; 5,000 ms unless told. */
 void halvm_service_patience(struct halvm_service *service, unsigned ms);

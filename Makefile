@@ -328,7 +328,7 @@ HALVM_NET_GHC := ghc -v0 -O -Wall -Wno-incomplete-uni-patterns \
 	-Wno-missing-home-modules -ihaskell/halvm-net/src -outputdir $(N)/obj
 .PHONY: halvm-net
 halvm-net: $(N)/interop $(N)/properties $(N)/decoy $(N)/web $(N)/web-plain \
-	$(N)/web-host
+	$(N)/web-host $(N)/fetch $(N)/fetch-plain $(N)/fetch-host
 $(N)/done: $(HALVM_NET_HS)
 	@mkdir -p $(N)
 	@echo "  GHC haskell/halvm-net (a minute)"
@@ -342,29 +342,38 @@ $(N)/done: $(HALVM_NET_HS)
 		-o $(N)/decoy examples/decoy/Main.hs
 	@touch $@
 $(N)/interop $(N)/properties $(N)/decoy: $(N)/done
-# A server that takes the stack as its network.
+# A server and a client that take the stack as their network, with the threaded
+# and the plain runtime; modules are compiled once, so one after the other.
+HALVM_NET_OVER = $(B)/bin/halvm-ghc -v0 -O2 -ihaskell/halvm-net/src \
+	-iexamples/stack/haskell -outputdir $(N)/over.obj
 $(N)/web: $(HALVM_NET_HS) $(wildcard examples/stack/*.hs) \
 		examples/stack/haskell/Stack.hs $(READY) | all
 	@mkdir -p $(N)
 	@echo "  GHC examples/stack over halvm-net (a minute)"
-	@rm -f $@
-	$(Q)$(B)/bin/halvm-ghc -v0 -O2 -threaded -ihaskell/halvm-net/src \
-		-iexamples/stack -iexamples/stack/haskell -outputdir $(N)/web.obj \
-		-o $@ examples/stack/Main.hs
-# The same modules with the runtime that has one thread.
+	@rm -f $@ $(N)/over.obj/Main.*
+	$(Q)$(HALVM_NET_OVER) -threaded -o $@ examples/stack/Main.hs
 $(N)/web-plain: $(N)/web
-	@rm -f $@
-	$(Q)$(B)/bin/halvm-ghc -v0 -O2 -ihaskell/halvm-net/src \
-		-iexamples/stack -iexamples/stack/haskell -outputdir $(N)/web.obj \
-		-o $@ examples/stack/Main.hs
-# The same server over the sockets that are there: the host's, or lwIP's.
-$(N)/web-host: $(wildcard examples/stack/*.hs) examples/stack/host/Stack.hs \
-		$(READY) | all
+	@rm -f $@ $(N)/over.obj/Main.*
+	$(Q)$(HALVM_NET_OVER) -o $@ examples/stack/Main.hs
+$(N)/fetch: haskell/halvm-net/tests/Fetch.hs $(N)/web-plain
+	@rm -f $@ $(N)/over.obj/Main.*
+	$(Q)$(HALVM_NET_OVER) -threaded -o $@ $<
+$(N)/fetch-plain: haskell/halvm-net/tests/Fetch.hs $(N)/fetch
+	@rm -f $@ $(N)/over.obj/Main.*
+	$(Q)$(HALVM_NET_OVER) -o $@ $<
+# The same over the sockets that are there: the host's, or lwIP's.
+HALVM_NET_HOST = $(B)/bin/halvm-ghc -v0 -O2 -threaded -iexamples/stack/host \
+	-outputdir $@.obj
+$(N)/web-host: examples/stack/Main.hs examples/stack/host/Stack.hs $(READY) \
+		| all
 	@mkdir -p $(N)
 	@rm -f $@
-	$(Q)$(B)/bin/halvm-ghc -v0 -O2 -threaded -iexamples/stack \
-		-iexamples/stack/host -outputdir $(N)/web-host.obj \
-		-o $@ examples/stack/Main.hs
+	$(Q)$(HALVM_NET_HOST) -o $@ $<
+$(N)/fetch-host: haskell/halvm-net/tests/Fetch.hs \
+		examples/stack/host/Stack.hs $(READY) | all
+	@mkdir -p $(N)
+	@rm -f $@
+	$(Q)$(HALVM_NET_HOST) -o $@ $<
 
 demo: examples
 	sh examples/demo.sh

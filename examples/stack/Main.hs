@@ -26,8 +26,9 @@ main = do
   hSetBuffering stdout LineBuffering
   Stack.begin
   port <- maybe 8080 read <$> lookupEnv "PORT"
+  host <- maybe "*" id <$> lookupEnv "WEB_HOST"
   root <- lookupEnv "WEB_ROOT"
-  runSettings (setPort port (setHost (fromString "*") (setBeforeMainLoop
+  runSettings (setPort port (setHost (fromString host) (setBeforeMainLoop
     (putStrLn ("listening on port " ++ show port)) defaultSettings))) (application root)
 
 application :: Maybe FilePath -> Application

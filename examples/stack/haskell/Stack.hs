@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: BSD-3-Clause
--- halvm-net, with DHCP, or with the address that HALVM_NET says:
--- ADDRESS/PREFIX, and after a comma a gateway.
+-- halvm-net, with DHCP, or with the addresses and gateways that HALVM_NET says:
+-- ADDRESS/PREFIX or GATEWAY, with commas between. HALVM_DNS: name servers,
+-- before those that DHCP tells.
 module Stack (begin) where
 
 import Control.Monad (void)
+import Data.Maybe (mapMaybe)
 import System.Environment (lookupEnv)
 
 import HaLVM.Net
@@ -12,14 +14,19 @@ import HaLVM.Net.Types
 begin :: IO ()
 begin = do
   fixed <- lookupEnv "HALVM_NET"
-  void (install (maybe defaults static fixed))
+  servers <- maybe [] parts <$> lookupEnv "HALVM_DNS"
+  void (install (maybe defaults static fixed)
+    { setupConfig = \c -> c { cfgDns = mapMaybe parseAddr servers } })
 
 static :: String -> Setup
 static text = defaults { setupInterface = \mac -> (setupInterface defaults mac)
     { ifcDhcp = False
-    , ifcAddrs = [(a, read size) | Just a <- [parseAddr host]]
-    , ifcGateways = [g | Just g <- [parseAddr (drop 1 gateway)]] } }
-  where
-    (net, gateway) = break (== ',') text
-    (host, rest) = break (== '/') net
-    size = if null rest then "24" else drop 1 rest
+    , ifcAddrs = [ (a, read (drop 1 size))
+                 | p <- parts text, let (host, size) = break (== '/') p
+                 , not (null size), Just a <- [parseAddr host] ]
+    , ifcGateways = mapMaybe parseAddr (parts text) } }
+
+parts :: String -> [String]
+parts text = case break (== ',') text of
+  (part, _ : rest) -> part : parts rest
+  (part, []) -> [part]

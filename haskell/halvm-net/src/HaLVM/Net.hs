@@ -30,9 +30,11 @@ import Control.Exception
 import Control.Monad
 import Data.Bits
 import qualified Data.ByteString as B
+import qualified Data.ByteString.Char8 as C
 import Data.IORef
 import Foreign.C.Error
 import System.HaLVM (isUnikernel)
+import System.HaLVM.FileSystem (Entry (Contents), mount, setEntry)
 import System.HaLVM.NIC
 import System.HaLVM.Network (Address (..), Kind (..), Provider)
 import qualified System.HaLVM.Network as P
@@ -68,25 +70,40 @@ install setup = do
         [ (setupInterface setup (wireMac w)) { ifcMtu = wireMtu w } | w <- wires ]
   net <- start (setupConfig setup (defaultConfig interfaces)) wires
   installed <- P.installProvider (Stack' net) [P.inet, P.inet6] []
+  servers <- serversFile
   moved <- newEmptyMVar
   setAddressHook net (void (tryPutMVar moved ()))
   _ <- waitAddress net (seconds (setupWait setup))
-  tell net installed
-  _ <- forkIO (forever (takeMVar moved >> threadDelay 1000 >> tell net installed))
+  tell net installed servers
+  _ <- forkIO (forever (takeMVar moved >> threadDelay 1000
+    >> tell net installed servers))
   pure net
 
--- The addresses go to bind and getsockname; the name servers, in a unikernel,
--- to the file in which the C library looks for them.
-tell :: Net -> P.Installed -> IO ()
-tell net installed = do
+-- What writes the file in which the C library looks for name servers. In a
+-- unikernel that is the program's; as a Linux process one of ours takes the
+-- place of the host's, whose servers are not of this network.
+serversFile :: IO (B.ByteString -> IO ())
+serversFile = do
+  unikernel <- isUnikernel
+  if unikernel
+    then pure (\text -> void (try (B.writeFile path text)
+      :: IO (Either IOException ())))
+    else do
+      file <- mount path [("", Contents B.empty)]
+      pure (setEntry file "" . Contents)
+  where path = "/etc/resolv.conf"
+
+-- The addresses go to bind and getsockname, the name servers to the C library.
+tell :: Net -> P.Installed -> (B.ByteString -> IO ()) -> IO ()
+tell net installed setServers = do
   as <- inspect net (\_ s -> [a | (_, a, _) <- addresses s])
   P.setAddresses installed
     (map (\a -> toAddress (Endpoint a 0))
        (filter (not . isLinkLocal) as ++ filter isLinkLocal as ++ [V4 0x7f000001, V6 0 1]))
-  unikernel <- isUnikernel
-  when unikernel $ request net NameServers >>= \answer -> case answer of
-    Servers servers -> void (try (writeFile "/etc/resolv.conf"
-      (unlines ["nameserver " ++ showAddr a | a <- servers])) :: IO (Either IOException ()))
+  answer <- request net NameServers
+  case answer of
+    Servers servers -> setServers (C.pack
+      (unlines ["nameserver " ++ showAddr a | a <- servers]))
     _ -> pure ()
 
 -- | An interface as a wire. It asks for as many frames as came together
@@ -129,10 +146,12 @@ instance Provider Stack' where
 
   bindSocket (Stack' net) (Sock i _) local = bindAt net i local
 
-  connectSocket (Stack' net) (Sock i _) remote local = do
-    bindAt net i local
+  -- Of a socket that was not bound the C side knows the port; the address is
+  -- that of the route.
+  connectSocket (Stack' net) (Sock i v6) remote local = do
+    bindAt net i (anyAt v6 local)
     to <- fromAddress remote
-    request net (Connect i to) >>= \answer -> case answer of
+    onceSettled net to (request net (Connect i to)) >>= \answer -> case answer of
       Failed InProgress -> waiting net i (Send i B.empty) >>= \done -> case done of
         Sent _ -> pure ()
         other -> wrong "connect" other
@@ -167,7 +186,8 @@ instance Provider Stack' where
 
   sendDatagram (Stack' net) (Sock i _) to bytes = do
     e <- if isNoAddress to then pure Nothing else Just <$> fromAddress to
-    request net (SendTo i e bytes) >>= \answer -> case answer of
+    let send = request net (SendTo i e bytes)
+    maybe send (\target -> onceSettled net target send) e >>= \answer -> case answer of
       Sent _ -> pure ()
       other -> wrong "sendto" other
 
@@ -211,6 +231,26 @@ bindAt net i local = request net (LocalName i) >>= \answer -> case answer of
     at <- fromAddress local
     when (endPort at /= 0) (request net (Bind i at) >>= expect "bind")
   _ -> pure ()
+
+-- No address, but the port.
+anyAt :: Bool -> Address -> Address
+anyAt v6 local
+  | isNoAddress local = local
+  | otherwise = toAddress (Endpoint (if v6 then anyV6 else anyV4)
+      (fromIntegral (P.addressPort local)))
+
+-- For the first second or two an interface has no addresses of IPv6 to send
+-- from: whoever wants to waits for them.
+onceSettled :: Net -> Endpoint -> IO Answer -> IO Answer
+onceSettled net to call' = go (80 :: Int)
+  where
+    go n = do
+      answer <- call'
+      case answer of
+        Failed NetUnreachable | not (isV4 (endAddr to)), n > 0 -> do
+          more <- inspect net settling
+          if more then threadDelay 50000 >> go (n - 1) else pure answer
+        _ -> pure answer
 
 expect :: String -> Answer -> IO ()
 expect _ Done = pure ()

@@ -23,7 +23,7 @@ module HaLVM.Net.Stack
     -- * Calls
   , call, Call (..), Answer (..), Way (..), How (..), Option (..)
     -- * Looking at it
-  , addresses, Census (..), census, mapped, unmapped, routeList, sRoutes
+  , addresses, settling, Census (..), census, mapped, unmapped, routeList, sRoutes
   , module HaLVM.Net.Types
   ) where
 
@@ -117,6 +117,14 @@ timer now key s
 addresses :: Stack -> [(Int, Addr, Int)]
 addresses s = [ (iaIface a, iaAddr a, iaPrefix a) | a <- M.elems (sLocal s)
               , iaIface a /= 0, iaTentative a == 0 ]
+
+-- | Whether addresses of IPv6 may still come soon: some are looked for on the
+-- link, or the first question to routers is not answered yet.
+settling :: Time -> Stack -> Bool
+settling now s = any soon (I.elems (sIfaces s))
+  where
+    soon i = any ((/= 0) . iaTentative) (ifAddrs i) || ifSolicits i == 3
+      || (ifSolicits i == 2 && ifSolicitAt i > now + millis 3500)
 
 -- | How much of everything there is: what tests compare before and after.
 data Census = Census

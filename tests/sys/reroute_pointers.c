@@ -115,6 +115,14 @@ static void messages(int fd, int far, void *bad)
     CHECK_ERR(recvmsg(fd, &message, MSG_DONTWAIT), EFAULT);
     CHECK_EQ(CALL(recvfrom, fd, text, 4, MSG_DONTWAIT, NULL, NULL), 0);
     CHECK_ERR(recv(fd, text, 4, MSG_DONTWAIT), EAGAIN);
+    int on = 1;
+    CHECK_EQ(setsockopt(fd, IPPROTO_IP, IP_RECVTTL, &on, sizeof on), 0);
+    packet.hop_limit = 5;
+    CHECK_EQ(send(far, &packet, sizeof packet, 0), sizeof packet);
+    message.msg_name = NULL;
+    message.msg_control = bad;
+    message.msg_controllen = 64;
+    CHECK_ERR(CALL(recvmsg, fd, &message, MSG_DONTWAIT), EFAULT);
     CHECK_EQ(send(far, &packet, sizeof packet, 0), sizeof packet);
     CHECK_ERR(ioctl(fd, FIONREAD, bad), EFAULT);
     CHECK_EQ(recv(fd, text, 4, MSG_DONTWAIT), 0);

@@ -3,7 +3,8 @@
 # `bench/run GROUP` repeats one group of them.
 
 BENCH_PROGRAMS := ops ops.glibc hello hello-hs hello-hs-threaded httpd web \
-	bulk mix mix-ungoverned floor init load count.so
+	bulk mix mix-ungoverned floor init load count.so \
+	stack-lwip stack-haskell bulk-lwip bulk-haskell
 BENCH := $(BENCH_PROGRAMS:%=$(B)/bench/%) $(B)/bench/vmlinux
 BENCH_WARN := -Wall -Wextra -Wno-unused-parameter
 BENCH_GHC = $(Q)$(B)/bin/halvm-ghc -v0 -O2 -outputdir $@.obj -o $@
@@ -33,6 +34,20 @@ $(B)/bench/mix-ungoverned: bench/Mix.hs bench/ticks.c $(LIBS:%=$(B)/lib/halvm/li
 	$(BENCH_GHC) -optl-mhalvm-no-governor bench/Mix.hs bench/ticks.c
 $(B)/bench/web: $(wildcard examples/web/*.hs) $(LIBS:%=$(B)/lib/halvm/lib/%)
 	$(BENCH_GHC) -threaded -iexamples/web examples/web/Main.hs
+
+# The same two programs over lwIP and over halvm-net: one recipe makes both.
+STACK_HS := $(shell find haskell/halvm/src haskell/halvm-net/src -name '*.hs') \
+	$(wildcard examples/stack/*.hs examples/stack/*/*.hs) bench/Bulk.hs
+STACK_GHC = $(Q)$(B)/bin/halvm-ghc -v0 -O2 -threaded -iexamples/stack \
+	-outputdir $(B)/bench/stack-$*.obj \
+	$(if $(filter haskell,$*),-ihaskell/halvm-net/src) \
+	-iexamples/stack/$(if $(filter haskell,$*),haskell,host)
+$(B)/bench/stack-% $(B)/bench/bulk-%: $(STACK_HS) $(LIBS:%=$(B)/lib/halvm/lib/%)
+	$(Q)rm -f $(B)/bench/stack-$* $(B)/bench/bulk-$*
+	$(STACK_GHC) -o $(B)/bench/stack-$* examples/stack/Main.hs
+	$(Q)rm -f $(B)/bench/stack-$*.obj/Main.*
+	$(STACK_GHC) -o $(B)/bench/bulk-$* bench/Bulk.hs
+	$(Q)rm -f $(B)/bench/stack-$*.obj/Main.*
 
 $(B)/bench/ops.glibc: bench/ops.c
 	$(Q)$(CC) -static -O2 -pthread $(BENCH_WARN) -o $@ $<

@@ -3,13 +3,16 @@
  * The load of bench/run, on the host: one connection to a guest whose
  * instructions bench/count.c counts into FILE.
  *
- *     load FILE ADDRESS PORT http REQUESTS [PATH]
+ *     load FILE ADDRESS PORT http REQUESTS [PATH [PAUSE]]
  *         as many requests, each after the answer to the one before, on one
  *         connection kept alive, after a tenth of them unmeasured. Prints the
  *         image's instructions a request, mean, median, least; requests a
  *         second; instructions a request of Xen and of the whole machine,
  *         mean. (If bench/count.c was not told where the image is, then the
- *         first three are the whole machine's.)
+ *         first three are the whole machine's.) PAUSE: so many microseconds
+ *         between an answer and the next request, in which the guest comes to
+ *         rest: how much of it is asleep when a request comes depends on the
+ *         host's speed otherwise.
  *     load FILE ADDRESS PORT send|receive MIB
  *         bytes to or from bench/bulk.c in the guest. Prints the guest's
  *         instructions a KiB, and MiB/s.
@@ -97,8 +100,10 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void http(int fd, const char *host, int requests, const char *path)
+static void http(int fd, const char *host, int requests, const char *path,
+                 int pause_us)
 {
+    struct timespec pause = {.tv_nsec = pause_us * 1000L};
     uint64_t *each = calloc((size_t)requests, sizeof(*each));
     char text[512];
 
@@ -111,6 +116,8 @@ static void http(int fd, const char *host, int requests, const char *path)
     uint64_t n = (uint64_t)requests;
     for (int i = 0; i < requests; i++) {
         request(fd, text);
+        if (pause_us > 0)
+            nanosleep(&pause, NULL);
         uint64_t now = *guest;
         each[i] = now - before;
         before = now;
@@ -158,7 +165,8 @@ int main(int argc, char **argv)
         die("no file of counts");
     int fd = connect_to(argv[2], atoi(argv[3]));
     if (!strcmp(argv[4], "http"))
-        http(fd, argv[2], atoi(argv[5]), argc > 6 ? argv[6] : "/");
+        http(fd, argv[2], atoi(argv[5]), argc > 6 ? argv[6] : "/",
+             argc > 7 ? atoi(argv[7]) : 0);
     else
         bulk(fd, strcmp(argv[4], "send") ? 's' : 'r',
              strtoul(argv[5], NULL, 10));

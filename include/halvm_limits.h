@@ -54,8 +54,9 @@
 #define LIMIT_BACKLOG    4096
 #define LIMIT_FRAME_SIZE 1526 /* bytes: 1500, Ethernet, VLAN, a margin */
 #define LIMIT_FRAME_LARGE                                                      \
-    65535                 /* bytes: of one that the device joined or cuts */
-#define LIMIT_NET_SHARE 4 /* the network may hold memory / this */
+    65535                  /* bytes: of one that the device joined or cuts */
+#define LIMIT_NET_SHARE 4  /* the network may hold memory / this */
+#define LIMIT_NET_SPARE 64 /* of its pages, kept mapped while it is busy */
 
 /* -- Xen (drivers/xen) -- */
 #define LIMIT_XEN_EVENTS      64   /* event channels with a handler */

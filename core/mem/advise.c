@@ -32,7 +32,7 @@ static void discard(struct vma *vma)
 static void make_zero(struct vma *vma, uint64_t start, uint64_t end)
 {
     mem_give_back(start, end - start);
-    enum base_status status = core_base->mem_map(start, end - start, vma->prot);
+    enum base_status status = mem_base_map(start, end - start, vma->prot);
     ASSERT(status == BASE_OK);
 }
 

@@ -121,7 +121,7 @@ static int replace(uint64_t start, uint64_t size, uint32_t prot, bool reserve,
 {
     uint64_t charged = range_charged(start, start + size, discard);
     /* The holes are promised first: that may fail, and then changes nothing. */
-    if (!reserve && core_base->mem_map(start, size, prot) != BASE_OK)
+    if (!reserve && mem_base_map(start, size, prot) != BASE_OK)
         return -ENOMEM;
     range_forget(start, start + size);
     if (charged == 0)
@@ -129,7 +129,7 @@ static int replace(uint64_t start, uint64_t size, uint32_t prot, bool reserve,
     mem_give_back(start, size);
     if (!reserve) {
         /* As much was just given back, so this cannot fail. */
-        enum base_status status = core_base->mem_map(start, size, prot);
+        enum base_status status = mem_base_map(start, size, prot);
         ASSERT(status == BASE_OK);
     }
     return 0;
@@ -144,7 +144,7 @@ int mem_place(uint64_t start, uint64_t size, uint32_t prot, uint32_t flags)
     if (!range_free(start, size)) {
         if (replace(start, size, prot, reserve, &discard) < 0)
             return -ENOMEM;
-    } else if (!reserve && core_base->mem_map(start, size, prot) != BASE_OK) {
+    } else if (!reserve && mem_base_map(start, size, prot) != BASE_OK) {
         return -ENOMEM;
     }
     if (discard && !(flags & VMA_FILE))

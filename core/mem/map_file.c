@@ -159,7 +159,7 @@ static int fill(struct file *file, uint64_t start, uint64_t size, uint32_t prot,
     ASSERT(vma->start == start && vma->end == start + size);
     int error = mem_file_load(vma, file, start, size, offset);
     if (error == 0 && prot != (BASE_PROT_READ | BASE_PROT_WRITE) &&
-        core_base->mem_map(start, size, prot) != BASE_OK)
+        mem_base_map(start, size, prot) != BASE_OK)
         error = -ENOMEM;
     vma->prot = (uint8_t)prot;
     if (error == 0 && (flags & VMA_SHARED)) {

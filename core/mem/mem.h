@@ -71,6 +71,16 @@ struct mem_uses {
 };
 void mem_uses_get(struct mem_uses *out);
 
+/*
+ * What core keeps only to be quicker the next time is given back before
+ * somebody hears that there is none. One has such pages, and says so here: the
+ * network (core/net/memory.c). Monitor held; true if there were any. NULL:
+ * none.
+ */
+extern bool (*mem_spare_give)(void);
+/* For the application's memory: base.h's mem_map, with that. */
+enum base_status mem_base_map(uint64_t start, uint64_t size, uint32_t prot);
+
 /* Whole pages for core itself, zeroed, charged to account; NULL if there are
  * none. Freed with the same account and count. */
 void *mem_pages_get(enum mem_account account, size_t count);

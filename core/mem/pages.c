@@ -143,11 +143,24 @@ static void shrink(struct window *window)
     window->first_free = 0;
 }
 
-void *mem_pages_get(enum mem_account account, size_t count)
+bool (*mem_spare_give)(void);
+
+static bool spare_given(void)
 {
-    ASSERT(count > 0 && account > MEM_IMAGE && account < MEM_FREE);
-    if (mem_fault_due(&mem_fault_pages))
-        return NULL;
+    return mem_spare_give != NULL && mem_spare_give();
+}
+
+enum base_status mem_base_map(uint64_t start, uint64_t size, uint32_t prot)
+{
+    enum base_status status = core_base->mem_map(start, size, prot);
+
+    if (status == BASE_NOMEM && spare_given())
+        status = core_base->mem_map(start, size, prot);
+    return status;
+}
+
+static void *pages_find(enum mem_account account, size_t count)
+{
     void *pages = get(&mem_windows[0], account, count);
     if (pages != NULL)
         return pages;
@@ -161,6 +174,19 @@ void *mem_pages_get(enum mem_account account, size_t count)
     pages = get(window, account, count);
     if (window->used == 0 && window->count > 0)
         shrink(window);
+    return pages;
+}
+
+void *mem_pages_get(enum mem_account account, size_t count)
+{
+    void *pages;
+
+    ASSERT(count > 0 && account > MEM_IMAGE && account < MEM_FREE);
+    if (mem_fault_due(&mem_fault_pages))
+        return NULL;
+    pages = pages_find(account, count);
+    if (pages == NULL && spare_given())
+        pages = pages_find(account, count);
     return pages;
 }
 

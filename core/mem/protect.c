@@ -44,8 +44,8 @@ static int protect_none(uint64_t start, uint64_t end)
          vma = vma_next(vma)) {
         if (!vma_charged(vma))
             continue;
-        if (core_base->mem_map(vma->start, vma->end - vma->start,
-                               BASE_PROT_NONE) != BASE_OK)
+        if (mem_base_map(vma->start, vma->end - vma->start, BASE_PROT_NONE) !=
+            BASE_OK)
             return -ENOMEM;
         vma->prot = BASE_PROT_NONE;
     }
@@ -54,7 +54,7 @@ static int protect_none(uint64_t start, uint64_t end)
 
 static int protect(uint64_t start, uint64_t end, uint32_t prot, uint64_t pages)
 {
-    if (core_base->mem_map(start, end - start, prot) != BASE_OK)
+    if (mem_base_map(start, end - start, prot) != BASE_OK)
         return -ENOMEM;
     for (struct vma *vma = vma_find(start); vma != NULL && vma->start < end;
          vma = vma_next(vma)) {

@@ -18,7 +18,7 @@ static int promise(const struct vma *vma, uint64_t start, uint64_t end)
 {
     if (!vma_charged(vma) || start == end)
         return 0;
-    if (core_base->mem_map(start, end - start, vma->prot) != BASE_OK)
+    if (mem_base_map(start, end - start, vma->prot) != BASE_OK)
         return -ENOMEM;
     mem_charge(vma_account(vma), (int64_t)((end - start) / LIMIT_PAGE_SIZE));
     return 0;

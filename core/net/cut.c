@@ -122,14 +122,18 @@ static uint32_t sum_of(const uint8_t *data, size_t size, uint32_t sum)
     return (sum & 0xffff) + (sum >> 16);
 }
 
+/* Of the pseudo header, in 16 bits. */
+static uint32_t pseudo_sum(const struct packet *packet)
+{
+    return sum_of(packet->ip + (packet->is_ip6 ? 8 : 12),
+                  packet->is_ip6 ? 32 : 8,
+                  packet->protocol + packet->data_size);
+}
+
 /* Of the pseudo header and the packet's data, in 16 bits. */
 static uint32_t packet_sum(const struct packet *packet)
 {
-    uint32_t sum =
-        sum_of(packet->ip + (packet->is_ip6 ? 8 : 12), packet->is_ip6 ? 32 : 8,
-               packet->protocol + packet->data_size);
-
-    return sum_of(packet->data, packet->data_size, sum);
+    return sum_of(packet->data, packet->data_size, pseudo_sum(packet));
 }
 
 /* `at`: the field's offset in the packet's data, which has it. */
@@ -144,6 +148,19 @@ static void checksum_set(const struct packet *packet, uint32_t at)
     put16(packet->data + at, checksum);
 }
 
+/* Where the packet's data have the checksum of TCP or UDP; 0: they have none.
+ */
+static uint32_t checksum_at(const struct packet *packet)
+{
+    uint32_t at = 0;
+
+    if (packet->protocol == IP_PROTO_TCP)
+        at = AT_CHECKSUM;
+    else if (packet->protocol == IP_PROTO_UDP)
+        at = AT_UDP_CHECKSUM;
+    return packet->data_size >= at + 2 ? at : 0;
+}
+
 void net_checksum_make(uint8_t *frame, size_t size)
 {
     struct packet packet;
@@ -151,14 +168,24 @@ void net_checksum_make(uint8_t *frame, size_t size)
 
     if (!packet_of(frame, size, &packet))
         return;
-    if (packet.protocol == IP_PROTO_TCP)
-        at = AT_CHECKSUM;
-    else if (packet.protocol == IP_PROTO_UDP)
-        at = AT_UDP_CHECKSUM;
-    else
-        return;
-    if (packet.data_size >= at + 2)
+    at = checksum_at(&packet);
+    if (at > 0)
         checksum_set(&packet, at);
+}
+
+bool net_checksum_begin(uint8_t *frame, size_t size, uint32_t *start,
+                        uint32_t *offset)
+{
+    struct packet packet;
+
+    if (!packet_of(frame, size, &packet))
+        return false;
+    *start = (uint32_t)(packet.data - frame);
+    *offset = checksum_at(&packet);
+    if (*offset == 0)
+        return false;
+    put16(packet.data + *offset, pseudo_sum(&packet));
+    return true;
 }
 
 /* A large frame: its headers are looked at here, and never again. */
@@ -193,15 +220,23 @@ static bool segments_of(struct net_cut *cut, uint8_t *frame, size_t size,
     return true;
 }
 
-bool net_cut_begin(struct net_cut *cut, uint8_t *frame, size_t size,
-                   uint32_t flags, uint32_t mtu)
+bool net_cut_begin_any(struct net_cut *cut, uint8_t *frame, size_t size,
+                       uint32_t flags, uint32_t mtu)
 {
     ASSERT(size <= LIMIT_FRAME_LARGE);
     ASSERT(mtu <= LIMIT_FRAME_SIZE - ETHERNET_SIZE_MAX);
     memset(cut, 0, sizeof(*cut));
     cut->frame = frame;
+    return segments_of(cut, frame, size, flags, mtu);
+}
+
+bool net_cut_begin(struct net_cut *cut, uint8_t *frame, size_t size,
+                   uint32_t flags, uint32_t mtu)
+{
     if (size > LIMIT_FRAME_SIZE)
-        return segments_of(cut, frame, size, flags, mtu);
+        return net_cut_begin_any(cut, frame, size, flags, mtu);
+    memset(cut, 0, sizeof(*cut));
+    cut->frame = frame;
     if (flags & BASE_NET_CHECKSUM_GOOD)
         net_checksum_make(frame, size);
     cut->size = cut->part_size = (uint32_t)size;

@@ -28,6 +28,14 @@ struct net_cut {
 void net_checksum_make(uint8_t *frame, size_t size);
 
 /*
+ * The opposite: the field gets what a device is to complete, the sum of the
+ * pseudo header. True: the checksum is over all from *start of the frame on,
+ * and its field *offset after that, in bytes. False: there is none.
+ */
+bool net_checksum_begin(uint8_t *frame, size_t size, uint32_t *start,
+                        uint32_t *offset);
+
+/*
  * Takes a frame of `size` bytes as net_recv gave it with `flags`, but in one
  * piece, which stays the caller's and as it is until all is given. One of more
  * than LIMIT_FRAME_SIZE bytes (base.h: joined segments of TCP) is to be cut
@@ -38,6 +46,10 @@ void net_checksum_make(uint8_t *frame, size_t size);
  */
 bool net_cut_begin(struct net_cut *cut, uint8_t *frame, size_t size,
                    uint32_t flags, uint32_t mtu);
+
+/* The same of a frame that is to be cut whatever its size. */
+bool net_cut_begin_any(struct net_cut *cut, uint8_t *frame, size_t size,
+                       uint32_t flags, uint32_t mtu);
 
 /* Writes the next frame, with its checksums, to out, which has
  * LIMIT_FRAME_SIZE bytes. Its size; 0: there is nothing left. */

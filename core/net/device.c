@@ -101,6 +101,20 @@ int net_device_take(struct net_device *device, void (*ready)(void *context),
     return 0;
 }
 
+bool net_device_cuts_less(struct net_device *device,
+                          const struct base_net_frame *frame)
+{
+    const uint32_t cuts = BASE_NET_TX_TCP4 | BASE_NET_TX_TCP6;
+    uint32_t before = device->features;
+    struct base_device now;
+
+    if (!(frame->flags & BASE_NET_CUT) ||
+        core_base->dev_get(BASE_DEVICE_NET, device->index, &now) != BASE_OK)
+        return false;
+    device->features &= now.features | ~cuts;
+    return device->features != before;
+}
+
 void net_device_give_back(struct net_device *device)
 {
     ASSERT(device->taken);

@@ -46,6 +46,11 @@ int net_device_take(struct net_device *device, void (*ready)(void *context),
                     void *context);
 void net_device_give_back(struct net_device *device);
 
+/* The device did not take a frame: is it that it cuts such no more (it is
+ * another after a migration)? */
+bool net_device_cuts_less(struct net_device *device,
+                          const struct base_net_frame *frame);
+
 /* Whether there is such an interface. */
 bool net_interface_exists(unsigned interface);
 /* IFF_*. To the stack's sockets one that is taken does not run. Without a

@@ -62,22 +62,6 @@ static bool rx_starved; /* no memory to receive into */
 
 #define ETHERNET_SIZE 14
 
-/* Nothing was taken: is it that the device cuts segments no more? */
-static bool tx_cuts_less(struct interface *interface,
-                         const struct base_net_frame *frame)
-{
-    const uint32_t cuts = BASE_NET_TX_TCP4 | BASE_NET_TX_TCP6;
-    struct net_device *device = interface->device;
-    uint32_t before = device->features;
-    struct base_device now;
-
-    if (!(frame->flags & BASE_NET_CUT) ||
-        core_base->dev_get(BASE_DEVICE_NET, device->index, &now) != BASE_OK)
-        return false;
-    device->features &= now.features | ~cuts;
-    return device->features != before;
-}
-
 static void tx_flush(struct interface *interface)
 {
     struct base_net_frame frames[TX_BATCH];
@@ -103,7 +87,8 @@ static void tx_flush(struct interface *interface)
             pbuf_free(interface->tx[(interface->tx_first + i) % TX_QUEUE_MAX]);
         interface->tx_first = (interface->tx_first + sent) % TX_QUEUE_MAX;
         interface->tx_count -= sent;
-        if (sent < count && !tx_cuts_less(interface, &frames[sent])) {
+        if (sent < count &&
+            !net_device_cuts_less(interface->device, &frames[sent])) {
             interface->tx_blocked = true;
             return;
         }

@@ -12,6 +12,10 @@
  * from where it is copied again: the joined ones have room then, and are cut
  * (cut.c).
  *
+ * With PACKET_VNET_HDR (packet(7)), which a device has to offer checksums and
+ * cutting for, a message has a header in front that says what is left to the
+ * device, or was by one: large frames go through uncut, both ways (offload.c).
+ *
  * Monitor held.
  */
 #include <net/ethernet.h>
@@ -20,11 +24,17 @@
 
 #include "core/net/cut.h"
 #include "core/net/device.h"
+#include "core/net/offload.h"
 #include "core/net/provider.h"
 #include "core/net/socket.h"
 
 /* Frames that cannot be cut, one after the other, before others have a turn. */
 #define LOST_MAX 64
+
+/* linux/if_packet.h; musl has it not. */
+#ifndef PACKET_VNET_HDR
+#define PACKET_VNET_HDR 15
+#endif
 
 /* linux/if_packet.h: struct tpacket_stats */
 struct packet_statistics {
@@ -41,7 +51,10 @@ struct packet {
     struct net_cut cut;        /* what is there of it that was not given yet */
     uint32_t received; /* frames since they were asked for, the lost too */
     uint32_t dropped;  /* of them, what could not be cut */
-    size_t held_size;  /* 0: no frame is held */
+    bool has_header;   /* PACKET_VNET_HDR */
+    /* With it, what is told of the frame that is taken last. */
+    struct net_offload offload;
+    size_t held_size; /* 0: no frame is held */
     uint8_t held[LIMIT_FRAME_SIZE];
 };
 
@@ -125,6 +138,24 @@ static int packet_getsockname(struct file *file, void *address)
 
 /* -- receiving -- */
 
+/* What any frame fits into, in bytes. */
+static uint32_t frame_room(const struct packet *packet)
+{
+    return packet->has_header && packet->large ? LIMIT_FRAME_LARGE
+                                               : LIMIT_FRAME_SIZE;
+}
+
+static size_t header_size(const struct packet *packet)
+{
+    return packet->has_header ? sizeof(packet->offload) : 0;
+}
+
+/* Where poll puts a frame. */
+static uint8_t *held_of(struct packet *packet)
+{
+    return packet->has_header && packet->large ? packet->large : packet->held;
+}
+
 /* What came behind the frame that was asked for; a large one is cut. */
 static bool large_begin(struct packet *packet, uint8_t *frame, size_t size,
                         uint32_t flags)
@@ -177,7 +208,27 @@ static size_t take_from_device(struct packet *packet, void *data, bool *lost)
     return frames[0].size;
 }
 
-/* A frame into LIMIT_FRAME_SIZE bytes of core's, or of the application's that
+/* With a header: any frame, as it is, into frame_room() bytes; else the same.
+ */
+static size_t take_uncut(struct packet *packet, void *data, bool *lost)
+{
+    struct base_net_frame frame = {.data = data, .size = frame_room(packet)};
+    unsigned count = core_base->net_recv(packet->device->index, &frame, 1);
+
+    packet->asked = count == 0;
+    if (count == 0)
+        return 0;
+    ASSERT(!(frame.flags & BASE_NET_MORE));
+    if (net_offload_say(&packet->offload, data, frame.size, frame.flags,
+                        packet->device->mtu))
+        return frame.size;
+    packet->received++;
+    packet->dropped++;
+    *lost = true;
+    return 0;
+}
+
+/* A frame into frame_room() bytes of core's, or of the application's that
  * were looked at. Its size; 0: none, and news will come. */
 static size_t take_frame(struct packet *packet, void *data)
 {
@@ -191,7 +242,8 @@ static size_t take_frame(struct packet *packet, void *data)
             net_devices_later(0);
             return 0;
         }
-        size = take_from_device(packet, data, &lost);
+        size = packet->has_header ? take_uncut(packet, data, &lost)
+                                  : take_from_device(packet, data, &lost);
         ASSERT(size > 0 || lost || packet->asked);
     }
     if (size > 0)
@@ -214,17 +266,37 @@ static bool writable(char *user, size_t size)
 
 static long give_held(struct packet *packet, struct msghdr *message, int flags)
 {
-    size_t room = total_of(message);
+    size_t header = header_size(packet);
+    size_t room = total_of(message) - header;
     size_t size = packet->held_size, part = size < room ? size : room;
 
     if (file_iov_copy_out(message->msg_iov, message->msg_iovlen, 0,
-                          packet->held, part) != 0)
+                          &packet->offload, header) != 0 ||
+        file_iov_copy_out(message->msg_iov, message->msg_iovlen, header,
+                          held_of(packet), part) != 0)
         return -EFAULT;
     if (!(flags & MSG_PEEK))
         packet->held_size = 0;
     if (part < size)
         message->msg_flags |= MSG_TRUNC;
-    return (long)(flags & MSG_TRUNC ? size : part);
+    return (long)(header + (flags & MSG_TRUNC ? size : part));
+}
+
+/* Straight from the device into a buffer that any frame fits into. */
+static long take_direct(struct packet *packet, uint8_t *to)
+{
+    size_t header = header_size(packet), size;
+
+    /* Not to look at all of it for nothing. */
+    if (packet->asked && packet->cut.at == packet->cut.size)
+        return 0;
+    if (!writable((char *)to, header + frame_room(packet)))
+        return -EFAULT;
+    size = take_frame(packet, to + header);
+    if (size == 0)
+        return 0;
+    memcpy(to, &packet->offload, header);
+    return (long)(header + size);
 }
 
 static void give_name(struct packet *packet, struct msghdr *message)
@@ -245,29 +317,31 @@ static long packet_recvmsg(struct file *file, struct msghdr *message, int flags)
     struct packet *packet = packet_of(file);
     uint64_t deadline = net_receive_deadline(file, flags, &packet->socket);
     const struct iovec *iov = message->msg_iov;
+    size_t header = header_size(packet);
     int result;
 
     if (!packet->device)
         return -ENOTCONN;
+    if (total_of(message) < header)
+        return -EINVAL;
     for (;;) {
-        /* A buffer that any frame fits into gets it from the device. */
         bool direct = packet->held_size == 0 && message->msg_iovlen == 1 &&
-                      iov->iov_len >= LIMIT_FRAME_SIZE && !(flags & MSG_PEEK);
-        size_t size;
+                      iov->iov_len >= header + frame_room(packet) &&
+                      !(flags & MSG_PEEK);
+        long size;
 
         if (direct) {
-            if (!writable(iov->iov_base, LIMIT_FRAME_SIZE))
-                return -EFAULT;
-            size = take_frame(packet, iov->iov_base);
+            size = take_direct(packet, iov->iov_base);
         } else {
             if (packet->held_size == 0)
-                packet->held_size = take_frame(packet, packet->held);
-            size = packet->held_size;
+                packet->held_size = take_frame(packet, held_of(packet));
+            size =
+                packet->held_size == 0 ? 0 : give_held(packet, message, flags);
         }
-        if (size > 0) {
+        if (size > 0)
             give_name(packet, message);
-            return direct ? (long)size : give_held(packet, message, flags);
-        }
+        if (size != 0)
+            return size;
         result = net_socket_wait(&packet->socket, deadline);
         if (result != 0)
             return result;
@@ -276,14 +350,73 @@ static long packet_recvmsg(struct file *file, struct msghdr *message, int flags)
 
 /* -- sending -- */
 
-static bool send_frame(struct packet *packet, void *data, size_t size)
+/* Cuts what the device does not: it has a smaller ring than most, or is another
+ * after a migration. What it has no room for is lost, as on a wire. */
+static void send_in_parts(struct packet *packet,
+                          const struct base_net_frame *frame)
 {
-    const struct base_net_frame frame = {.data = data, .size = (uint32_t)size};
+    uint8_t part[LIMIT_FRAME_SIZE];
+    struct base_net_frame small = {.data = part};
+    struct net_cut cut;
+
+    if (!net_cut_begin_any(&cut, frame->data, frame->size,
+                           BASE_NET_CHECKSUM_GOOD, packet->device->mtu))
+        return;
+    ASSERT(frame->cut_size <= cut.part_size);
+    cut.part_size = frame->cut_size;
+    do {
+        small.size = (uint32_t)net_cut_next(&cut, part);
+        if (small.size > 0)
+            packet->full =
+                core_base->net_send(packet->device->index, &small, 1) == 0;
+    } while (small.size > 0 && !packet->full);
+}
+
+/* What the device has to have for it, BASE_NET_TX_*; 0: nothing. */
+static uint32_t feature_for(const struct net_offload *offload)
+{
+    switch (offload->gso_type) {
+    case NET_OFFLOAD_TCP4:
+        return BASE_NET_TX_TCP4;
+    case NET_OFFLOAD_TCP6:
+        return BASE_NET_TX_TCP6;
+    default:
+        return 0;
+    }
+}
+
+/* False: the device has no room. */
+static bool send_frame(struct packet *packet,
+                       const struct base_net_frame *frame, uint32_t needed)
+{
+    struct net_device *device = packet->device;
 
     if (packet->full)
         return false;
-    packet->full = core_base->net_send(packet->device->index, &frame, 1) == 0;
-    return !packet->full;
+    if ((device->features & needed) == needed &&
+        (needed == 0 || frame->size <= device->cut_size_max)) {
+        if (core_base->net_send(device->index, frame, 1) == 1)
+            return true;
+        if (!net_device_cuts_less(device, frame)) {
+            packet->full = true;
+            return false;
+        }
+    }
+    send_in_parts(packet, frame);
+    return true;
+}
+
+/* Fills in all of the frame but its data. 0 or -errno. */
+static int send_check(const struct packet *packet, struct base_net_frame *frame,
+                      const struct net_offload *offload)
+{
+    if (frame->size < ETH_HLEN)
+        return -EINVAL;
+    if (!packet->has_header)
+        return frame->size > (uint32_t)packet->device->mtu + ETH_HLEN
+                   ? -EMSGSIZE
+                   : 0;
+    return net_offload_obey(offload, frame, packet->device->mtu);
 }
 
 static long packet_sendmsg(struct file *file, struct msghdr *message, int flags)
@@ -291,27 +424,36 @@ static long packet_sendmsg(struct file *file, struct msghdr *message, int flags)
     struct packet *packet = packet_of(file);
     uint64_t deadline = net_send_deadline(file, flags, &packet->socket);
     const struct iovec *iov = message->msg_iov;
-    size_t size = total_of(message);
-    void *data = message->msg_iovlen == 1 ? iov->iov_base : NULL;
+    size_t size = total_of(message), header = header_size(packet);
+    struct net_offload offload = {0};
+    struct base_net_frame frame = {0};
     void *copy = NULL;
     long result = 0;
 
     if (!packet->device)
         return -ENXIO;
-    if (size < ETH_HLEN)
+    if (size < header)
         return -EINVAL;
-    if (size > (size_t)packet->device->mtu + ETH_HLEN)
+    if (size - header > LIMIT_FRAME_LARGE)
         return -EMSGSIZE;
-    if (data && !net_readable(data, size))
+    if (file_iov_copy_in(&offload, iov, message->msg_iovlen, 0, header) != 0)
         return -EFAULT;
-    if (!data) { /* in pieces */
-        data = copy = net_alloc(size);
+    frame.size = (uint32_t)(size - header);
+    if (message->msg_iovlen == 1) {
+        frame.data = (uint8_t *)iov->iov_base + header;
+        if (!net_readable(frame.data, frame.size))
+            return -EFAULT;
+    } else {
+        frame.data = copy = net_alloc(frame.size);
         if (!copy)
             return -ENOBUFS;
-        if (file_iov_copy_in(copy, iov, message->msg_iovlen, 0, size) != 0)
+        if (file_iov_copy_in(copy, iov, message->msg_iovlen, header,
+                             frame.size) != 0)
             result = -EFAULT;
     }
-    while (result == 0 && !send_frame(packet, data, size))
+    if (result == 0)
+        result = send_check(packet, &frame, &offload);
+    while (result == 0 && !send_frame(packet, &frame, feature_for(&offload)))
         result = net_socket_wait(&packet->socket, deadline);
     if (copy)
         net_free(copy);
@@ -340,9 +482,32 @@ static long packet_writev(struct file *file, const struct iovec *iov, int count,
     return packet_sendmsg(file, &message, 0);
 }
 
+/* Only where the device does what a header may ask for. */
+static int header_set(struct packet *packet, const void *value, unsigned size)
+{
+    const uint32_t needed = BASE_NET_TX_CHECKSUM | BASE_NET_TX_TCP4;
+    int on, result = net_option_int(value, size, &on);
+
+    if (result != 0)
+        return result;
+    if (!packet->device)
+        return -EINVAL;
+    if ((packet->device->features & needed) != needed)
+        return -EOPNOTSUPP;
+    /* Of what is held already nobody knows any more what it was. */
+    if (packet->has_header != (on != 0)) {
+        packet->held_size = 0;
+        memset(&packet->cut, 0, sizeof(packet->cut));
+    }
+    packet->has_header = on != 0;
+    return 0;
+}
+
 static int packet_setsockopt(struct file *file, int level, int name,
                              const void *value, unsigned size)
 {
+    if (level == SOL_PACKET && name == PACKET_VNET_HDR)
+        return header_set(packet_of(file), value, size);
     if (level != SOL_SOCKET)
         return -ENOPROTOOPT;
     return net_option_set(&packet_of(file)->socket, level, name, value, size);
@@ -366,6 +531,8 @@ static int packet_getsockopt(struct file *file, int level, int name,
 {
     if (level == SOL_PACKET && name == PACKET_STATISTICS)
         return statistics_get(packet_of(file), value, size);
+    if (level == SOL_PACKET && name == PACKET_VNET_HDR)
+        return net_option_put(value, size, packet_of(file)->has_header);
     if (level != SOL_SOCKET)
         return -ENOPROTOOPT;
     return net_option_get(&packet_of(file)->socket, level, name, value, size);
@@ -380,7 +547,7 @@ static uint32_t packet_poll(struct file *file, struct file_poller *poller)
     if (!packet->device)
         return POLLOUT | POLLWRNORM;
     if (packet->held_size == 0)
-        packet->held_size = take_frame(packet, packet->held);
+        packet->held_size = take_frame(packet, held_of(packet));
     if (packet->held_size > 0)
         events |= POLLIN | POLLRDNORM;
     if (!packet->full)

@@ -123,6 +123,7 @@ uint64_t mem_total_bytes(void)
     return mock_memory_bytes;
 }
 
+bool (*mem_spare_give)(void);
 void *mem_pages_get(enum mem_account account, size_t count)
 {
     void *pages = aligned_alloc(4096, count * 4096);

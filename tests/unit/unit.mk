@@ -61,6 +61,7 @@ NET_CFLAGS := -DHALVM_LWIP_ASSERT -Ithird_party/lwip \
 	-Wno-sign-compare -Wno-address -Wno-unused-function
 NET_WRAP := -Wl,--wrap=net_alloc -Wl,--wrap=net_free
 NET_TESTS := net_cut_test net_datagram_test net_interface_test \
+	net_offload_test \
 	net_segments_test net_stream_test net_unix_test
 $(foreach test,$(NET_TESTS),$(eval unit_$(test) := $(B)/unit/net.a))
 $(foreach test,$(NET_TESTS),$(eval unit_$(test)_flags := $(NET_CFLAGS) $(NET_WRAP)))

@@ -20,6 +20,7 @@ import HaLVM.Net.Ipv4
 import HaLVM.Net.Ipv6
 import HaLVM.Net.Nat
 import HaLVM.Net.Ndp
+import HaLVM.Net.Offload
 import HaLVM.Net.Persona
 import HaLVM.Net.SipHash
 import HaLVM.Net.Stack
@@ -139,6 +140,17 @@ openedWith o r0 = (fresh (ask (Accept 1) r2), iss + 1)
     iss = case segments r1 of { s : _ -> segSeq s; [] -> 0 }
     r2 = feed (tcp (seg flagAck 1000 (iss + 1) B.empty)) r1
 
+-- The same over an interface whose frames have a header, which is left out of
+-- what the peer sends here.
+openedOver :: IfConfig -> (Run, Word32)
+openedOver i = (fresh (ask (Accept 1) r2), iss + 1)
+  where
+    sends f = feed (runPut (putOffload Plain) <> f)
+    r0 = sends (arp ArpRequest theirs macB ours (Mac 0)) (boot (defaultConfig [i]))
+    r1 = sends (tcp (syn noOptions { optMss = 1460 })) (fresh (listening r0))
+    iss = case rOut r1 of { f : _ -> u32 f (offloadSize + 14 + 20 + 4); [] -> 0 }
+    r2 = sends (tcp (seg flagAck 1000 (iss + 1) B.empty)) r1
+
 opened :: Run -> (Run, Word32)
 opened = openedWith noOptions { optMss = 1460 }
 
@@ -224,6 +236,7 @@ theCases =
   , ("watch", watching), ("dhcp-life", dhcpLife), ("slaac", slaac), ("dad", dad)
   , ("nat", natCase), ("neighbour-bound", neighbourBound), ("listener-close", listenerClose)
   , ("errors-bounded", errorsBounded)
+  , ("left-to-the-interface", leftToInterface), ("cut-before-loss", cutBeforeLoss)
   ]
 
 hex :: String -> ByteString
@@ -745,3 +758,48 @@ listenerClose = check
 errorsBounded :: Maybe String
 errorsBounded = check [("bounded", length (rOut x) <= 200 && length (rOut x) > 100)]
   where x = foldl' (\r n -> feed (tcp (seg flagSyn 1 0 B.empty) { segTarget = n }) r) (begin id) [1000 .. 1999]
+
+-- -- Large frames
+
+-- An interface that cuts and sums: frames both ways have its header.
+leftToInterface :: Maybe String
+leftToInterface = check
+  [ ("one-frame", [B.length f | f <- large] == [10 + 14 + 40 + 10 * 1460])
+  , ("says-so", map (B.take 10) large == [runPut (putOffload (Cut 34 16 54 1460 False))])
+  , ("begun", [u16 f (10 + 34 + 16) | f <- large] == [pseudoSum (20 + 10 * 1460)])
+  , ("rest", map (B.take 10) rest == [runPut (putOffload (Sum 34 16))])
+  , ("unsummed-taken", got (B.cons 1 (B.replicate 9 0)) == Received [C.pack "hello"])
+  , ("checked-taken", got (B.cons 2 (B.replicate 9 0)) == Received [C.pack "hello"])
+  , ("unknown-dropped", got (B.replicate 10 0) == Failed Again)
+  , ("no-header", rAnswer (ask (Receive 2 9) (feed (B.replicate 9 1) r)) == Failed Again) ]
+  where
+    (r, nxt) = openedOver plain { ifcLarge = 65535 }
+    -- As much as the first window of congestion lets through (RFC 6928).
+    large = rOut (ask (Send 2 (B.replicate 20000 7)) r)
+    rest = rOut (ask (Send 2 (C.pack "hi")) r)
+    -- One bit of the data is wrong.
+    bad = let f = tcp (seg flagAck 1000 nxt (C.pack "hellp"))
+          in B.take (B.length f - 1) f <> C.pack "o"
+    got h = rAnswer (ask (Receive 2 9) (feed (h <> bad) r))
+    pseudoSum size = let t = 0x0a00 + 1 + 0x0a00 + 2 + 6 + size :: Int
+                     in fromIntegral ((t .&. 0xffff) + t `shiftR` 16)
+
+-- Segments that left together are single ones again as soon as one is lost.
+cutBeforeLoss :: Maybe String
+cutBeforeLoss = check
+  [ ("cut-on-the-way", map size (segments sent) == replicate 10 1460)
+  , ("order", map segSeq (segments sent) == take 10 (iterate (+ 1460) nxt))
+  , ("pushed-once", [segFlags s .&. flagPsh | s <- segments short]
+      == replicate 2 0 ++ [flagPsh])
+  , ("first-again", [(segSeq s, size s) | s <- segments told
+                    , segSeq s - nxt < 4 * 1460] == [(nxt, 1460)]) ]
+  where
+    (r, nxt) = openedWith noOptions { optMss = 1460, optSackOk = True }
+      (wait 1000 (begin id))
+    sent = ask (Send 2 (B.replicate 20000 7)) r
+    short = ask (Send 2 (B.replicate 4000 7)) (ask (SetOption 2 (NoDelay True)) r)
+    size = B.length . segPayload
+    -- All but the first arrived, told by and by.
+    told = wait 20000 $ foldl' (\x n -> feed (tcp ((seg flagAck 1000 nxt B.empty)
+        { segOptions = noOptions { optSack =
+            [Block (nxt + 1460) (nxt + 1460 * n)] } })) x) (wait 5000 (fresh sent)) [2 .. 5]

@@ -25,6 +25,10 @@
 #define TUN_SET_INTERFACE 0x400454caul
 #define TUN_TAP           2
 #define TUN_NO_HEADER     0x1000
+#define TUN_HEADER        0x4000
+#define TUN_SET_OFFLOAD   0x400454d0ul
+#define TUN_OFFLOADS      7ul /* checksums, TCP over IPv4, over IPv6 */
+#define PACKET_HEADER     15  /* PACKET_VNET_HDR */
 #define ALL_PROTOCOLS     3
 struct link_address {
     uint16_t family, protocol;
@@ -61,8 +65,10 @@ int hs_nic_facts(unsigned index, uint8_t mac[6], int *mtu)
     return result;
 }
 
-/* A packet socket on an interface; its MAC and MTU. */
-int hs_nic_packet(const char *name, uint8_t mac[6], int *mtu)
+/* A packet socket on an interface; its MAC and MTU. *large, if it is not 0:
+ * frames are to have a header; 0 on return: they have none, since the device
+ * does not do what one may ask for. */
+int hs_nic_packet(const char *name, uint8_t mac[6], int *mtu, int *large)
 {
     struct link_address address = {.family = AF_PACKET,
                                    .protocol = htons(ALL_PROTOCOLS)};
@@ -85,6 +91,9 @@ int hs_nic_packet(const char *name, uint8_t mac[6], int *mtu)
     address.interface = request.ifr_ifindex;
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
         goto fail;
+    if (*large &&
+        setsockopt(fd, SOL_PACKET, PACKET_HEADER, large, sizeof *large) < 0)
+        *large = 0;
     return fd;
 fail:
     result = -errno;
@@ -92,7 +101,8 @@ fail:
     return result;
 }
 
-int hs_nic_tap(const char *name)
+/* A tap device; *large as for hs_nic_packet. */
+int hs_nic_tap(const char *name, int *large)
 {
     int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK), result;
     struct ifreq request = {0};
@@ -100,12 +110,15 @@ int hs_nic_tap(const char *name)
     if (fd < 0)
         return -errno;
     strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-    request.ifr_flags = TUN_TAP | TUN_NO_HEADER;
+    request.ifr_flags = TUN_TAP | TUN_NO_HEADER | (*large ? TUN_HEADER : 0);
     if (ioctl(fd, TUN_SET_INTERFACE, &request) < 0) {
         result = -errno;
         close(fd);
         return result;
     }
+    /* Without this the header is there all the same, and asks for nothing. */
+    if (*large)
+        ioctl(fd, TUN_SET_OFFLOAD, TUN_OFFLOADS);
     return fd;
 }
 
@@ -140,6 +153,14 @@ static long send_one_by_one(int fd, const struct iovec *frames, unsigned count)
         done++;
     }
     return done;
+}
+
+/* One frame: its size, or -errno. */
+long hs_nic_send_one(int fd, int is_socket, const void *frame, size_t size)
+{
+    return result_of(is_socket
+                         ? send(fd, frame, size, MSG_DONTWAIT | MSG_NOSIGNAL)
+                         : write(fd, frame, size));
 }
 
 /* How many frames were taken, in order; -EAGAIN: none, no room now. */
@@ -199,4 +220,11 @@ long hs_nic_receive(int fd, int is_socket, struct iovec *frames, unsigned count)
     for (long i = 0; i < got; i++)
         frames[i].iov_len = messages[i].msg_len;
     return got;
+}
+
+/* One frame of an interface whose frames may be large; its size or -errno. */
+long hs_nic_receive_one(int fd, int is_socket, void *buffer, size_t size)
+{
+    return result_of(is_socket ? recv(fd, buffer, size, MSG_DONTWAIT)
+                               : read(fd, buffer, size));
 }

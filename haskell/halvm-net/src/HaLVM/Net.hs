@@ -65,9 +65,10 @@ install setup = do
   names <- setupNICs setup
   when (null names) $ ioError (userError "HaLVM.Net.install: no network \
     \interface; as a Linux process, name one: HALVM_NIC=tap:NAME")
-  wires <- mapM (openNIC >=> nicWire) names
+  wires <- mapM (openLargeNIC >=> nicWire) names
   let interfaces =
-        [ (setupInterface setup (wireMac w)) { ifcMtu = wireMtu w } | w <- wires ]
+        [ (setupInterface setup (wireMac w)) { ifcMtu = wireMtu w, ifcLarge = wireLarge w }
+        | w <- wires ]
   net <- start (setupConfig setup (defaultConfig interfaces)) wires
   installed <- P.installProvider (Stack' net) [P.inet, P.inet6] []
   servers <- serversFile
@@ -106,22 +107,28 @@ tell net installed setServers = do
       (unlines ["nameserver " ++ showAddr a | a <- servers]))
     _ -> pure ()
 
--- | An interface as a wire. It asks for as many frames as came together
--- lately, since buffers for all that it asks for are looked at each time.
+-- | An interface as a wire. It asks for one frame after it had to wait, and for
+-- more and more as long as there are some: to ask in vain costs, too.
 nicWire :: NIC -> IO Wire
 nicWire nic = do
-  most <- newIORef 4
-  pure Wire
-    { wireReceive = do
+  most <- newIORef 1
+  let receive = do
         n <- readIORef most
-        frames <- receiveFrames nic n
-        let got = length frames
-        writeIORef most (if got == 1 then max 4 (n `quot` 2)
-                         else min 32 (max n (4 * got)))
-        pure frames
+        frames <- tryReceiveFrames nic n
+        case frames of
+          [] -> do
+            writeIORef most (max 1 (n `quot` 4))
+            waitFrames nic
+            receive
+          _ -> do
+            when (length frames == n) (writeIORef most (min 32 (2 * n)))
+            pure frames
+  pure Wire
+    { wireReceive = receive
     , wireSend = sendFrames nic
     , wireMac = case nicMAC nic of MAC bytes -> macAt bytes 0
     , wireMtu = nicMTU nic
+    , wireLarge = nicLarge nic
     }
 
 -- -- The provider
@@ -177,7 +184,7 @@ instance Provider Stack' where
             other -> wrong "send" other
 
   receiveStream (Stack' net) (Sock i _) =
-    waiting net i (Receive i 65536) >>= \answer -> case answer of
+    receiving net i 65536 >>= \answer -> case answer of
       Received [b] -> pure b
       Received bs -> pure (B.concat bs)
       other -> wrong "recv" other

@@ -12,7 +12,7 @@
 -- >>> finish (sumBytes (B.pack [0x45, 0, 0, 0x14]))
 -- 47851
 module HaLVM.Net.Checksum
-  ( Sum, sumBytes, sumPtr, add16, add32, addAddr, pseudo, finish, isValid
+  ( Sum, sumBytes, sumPtr, add16, add32, addAddr, pseudo, finish, begun, isValid
   , adjust16, adjust32
   ) where
 
@@ -106,6 +106,11 @@ fold s0 = fromIntegral (s3 .&. 0xffff)
 finish :: Sum -> Word16
 finish s = byteSwap16 (complement (fold s))
 {-# INLINE finish #-}
+
+-- | What is written there when somebody else adds the rest.
+begun :: Sum -> Word16
+begun s = byteSwap16 (fold s)
+{-# INLINE begun #-}
 
 -- | Whether a sum over a header with its checksum says that it is intact.
 isValid :: Sum -> Bool

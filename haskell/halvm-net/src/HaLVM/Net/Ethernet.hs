@@ -8,7 +8,7 @@
 -- >>> etherType <$> decodeEther (B.replicate 12 1 <> B.pack [8, 6])
 -- Just 2054
 module HaLVM.Net.Ethernet
-  ( Ether (..), decodeEther, putEther, etherSize
+  ( Ether (..), decodeEther, readEther, putEther, etherSize
   , typeIpv4, typeArp, typeIpv6, multicastMac
   ) where
 
@@ -26,6 +26,8 @@ data Ether = Ether
   , etherSource :: !Mac
   , etherType :: !Word16
   , etherPayload :: !ByteString -- ^ a slice of the frame
+  , etherGood :: !Bool
+    -- ^ the interface knows that TCP's or UDP's checksum is good
   } deriving (Eq, Show)
 
 -- | Bytes before the payload.
@@ -40,15 +42,20 @@ typeIpv6 = 0x86dd
 -- | Nothing when the frame is too short. Lengths (802.3) come out as types
 -- that nobody has.
 decodeEther :: ByteString -> Maybe Ether
-decodeEther frame
+decodeEther = readEther False
+
+-- | The same, with what the interface says of it.
+readEther :: Bool -> ByteString -> Maybe Ether
+readEther good frame
   | B.length frame < etherSize = Nothing
   | otherwise = Just Ether
       { etherTarget = macAt frame 0
       , etherSource = macAt frame 6
       , etherType = u16 frame 12
       , etherPayload = BU.unsafeDrop etherSize frame
+      , etherGood = good
       }
-{-# INLINE decodeEther #-}
+{-# INLINE readEther #-}
 
 -- | A header: target, source, type.
 putEther :: Mac -> Mac -> Word16 -> Put

@@ -11,7 +11,7 @@
 -- > answer <- waiting net s (Receive s 4096)
 -- > stop net
 module HaLVM.Net.Run
-  ( Net, start, startWith, stop, request, waiting, wakeOf, inspect, now
+  ( Net, start, startWith, stop, request, waiting, receiving, wakeOf, inspect, now
   , setWakeHook, setTouchHook, setAddressHook, waitAddress, randomNumber
   ) where
 
@@ -35,6 +35,7 @@ data Net = Net
   { netStack :: MVar Stack
   , netWires :: I.IntMap Wire
   , netWaiters :: IORef (I.IntMap [MVar ()]) -- with the stack's lock
+  , netReaders :: IORef (I.IntMap (MVar ())) -- full: perhaps there is something
   , netKick :: MVar ()       -- an earlier deadline
   , netSleep :: IORef Time   -- until when the clock's thread sleeps
   , netWake :: IORef (SockId -> Ready -> IO ())
@@ -61,7 +62,7 @@ startWith key config wires = do
   time <- now
   let (stack, actions) = newStack time key config
   net <- Net <$> newMVar stack <*> pure (I.fromList (zip [1 ..] wires))
-    <*> newIORef I.empty <*> newEmptyMVar <*> newIORef 0
+    <*> newIORef I.empty <*> newIORef I.empty <*> newEmptyMVar <*> newIORef 0
     <*> newIORef (\_ _ -> pure ()) <*> newIORef (\_ -> pure ()) <*> newIORef (pure ()) <*> newIORef []
   perform net actions
   threads <- mapM (\(i, w) -> forkIO (receiver net i w)) (I.toList (netWires net))
@@ -105,19 +106,25 @@ locked net f after = mask_ $ do
 
 perform :: Net -> [Action] -> IO ()
 perform _ [] = pure ()
+perform net [Transmit i f] = forM_ (I.lookup i (netWires net)) (`wireSend` [f])
 perform net actions = do
-  let frames = I.fromListWith (++)
-        [(i, [f]) | Transmit i f <- reverse actions]
-  forM_ (I.toList frames) $ \(i, fs) ->
-    forM_ (I.lookup i (netWires net)) (`wireSend` fs)
+  transmit [(i, f) | Transmit i f <- actions]
   forM_ actions $ \a -> case a of
-    Woken s ready -> do
+    Woken s now' -> do
       wakeOf net s
+      when (readyRead now' || readyError now') (wakeReader net s)
       hook <- readIORef (netWake net)
-      hook s ready
+      hook s now'
     Touched t -> readIORef (netTouch net) >>= ($ t)
     AddressesChanged -> join (readIORef (netMoved net))
     Transmit _ _ -> pure ()
+  where
+    -- Together what goes together.
+    transmit [] = pure ()
+    transmit frames@((i, _) : _) = do
+      let (here, others) = span ((== i) . fst) frames
+      forM_ (I.lookup i (netWires net)) (`wireSend` map snd here)
+      transmit others
 
 -- | Wakes whoever waits for a socket.
 wakeOf :: Net -> SockId -> IO ()
@@ -126,14 +133,48 @@ wakeOf net s = do
     (I.delete s m, I.findWithDefault [] s m)
   mapM_ (`tryPutMVar` ()) found
 
+wakeReader :: Net -> SockId -> IO ()
+wakeReader net s = do
+  readers <- readIORef (netReaders net)
+  forM_ (I.lookup s readers) (`tryPutMVar` ())
+
 -- | A call, answered at once.
 request :: Net -> Call -> IO Answer
 request net c = locked net (`call` c) $ \answer -> do
   case c of
-    Close s -> wakeOf net s
-    Abort s -> wakeOf net s
+    Close s -> closing s
+    Abort s -> closing s
     _ -> pure ()
   pure answer
+  where
+    closing s = do
+      wakeOf net s
+      wakeReader net s
+      atomicModifyIORef' (netReaders net) (\m -> (I.delete s m, ()))
+
+-- | Waits for at least a byte of a stream, or its end, and gives so many bytes at
+-- most. It asks only when there may be something, where 'waiting' asks first.
+receiving :: Net -> SockId -> Int -> IO Answer
+receiving net s most = do
+  readers <- readIORef (netReaders net)
+  maybe (newReader >>= go) go (I.lookup s readers)
+  where
+    newReader = do
+      new <- newMVar ()
+      atomicModifyIORef' (netReaders net) $ \m -> case I.lookup s m of
+        Just old -> (m, old)
+        Nothing -> (I.insert s new m, new)
+    go reader = mask_ $ do
+      takeMVar reader
+      answer <- locked net
+        (\t st -> let (a, st', as) = call t (Receive s most) st
+                  in ((a, readyRead (readyNow s st') || failed a), st', as))
+        (\(a, more) -> a <$ when more (void (tryPutMVar reader ())))
+        `onException` tryPutMVar reader ()
+      case answer of
+        Failed Again -> go reader
+        _ -> pure answer
+    failed a = case a of { Failed e -> e /= Again; _ -> False }
 
 -- | A call that waits while its answer is 'Again'; the socket is the one that
 -- it waits for.

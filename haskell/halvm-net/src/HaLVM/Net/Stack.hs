@@ -19,7 +19,7 @@ module HaLVM.Net.Stack
   , TcpConfig (..), defaultTcpConfig, Algorithm (..), Key (..)
     -- * What happens
   , Event (..), step, Action (..), Ready (..), Touch (..), TouchKind (..)
-  , nextDeadline
+  , nextDeadline, readyNow
     -- * Calls
   , call, Call (..), Answer (..), Way (..), How (..), Option (..)
     -- * Looking at it
@@ -70,6 +70,10 @@ step now event s = case event of
 call :: Time -> Call -> Stack -> (Answer, Stack, [Action])
 call now c s = case userCall now c s of
   (answer, s1) -> let (s2, actions) = finish now s1 in (answer, s2, actions)
+
+-- | What is expected of a socket now; nothing of one that is not there.
+readyNow :: SockId -> Stack -> Ready
+readyNow i s = maybe (Ready False False False) skReady (I.lookup i (sSockets s))
 
 -- | When 'TimePasses' is due, or 'never'. May be early, never late.
 nextDeadline :: Stack -> Time

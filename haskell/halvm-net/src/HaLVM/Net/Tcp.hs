@@ -92,21 +92,25 @@ pathTooSmall now sq mss t
 sendBytes :: Time -> ByteString -> Tcb -> (Int, Tcb)
 sendBytes now bytes t
   | size == 0 = (0, t)
-  | otherwise = (size, output now t
-      { tUnsent = tUnsent t |> B.take size bytes
-      , tUnsentBytes = tUnsentBytes t + size })
+  | otherwise = (size, output now (queued (B.take size bytes) t))
   where size = min (B.length bytes) (sendSpace t)
+
+queued :: ByteString -> Tcb -> Tcb
+{-# NOINLINE queued #-}
+queued bytes t = t { tUnsent = tUnsent t |> bytes
+                   , tUnsentBytes = tUnsentBytes t + B.length bytes }
 
 -- | At most so many bytes of what has arrived, in its pieces. Opens the
 -- window; the peer is told when that is worth a segment.
 receiveBytes :: Time -> Int -> Tcb -> ([ByteString], Tcb)
-receiveBytes now limit t0
-  | tRcvBytes t0 == 0 || limit <= 0 = ([], t0)
-  | otherwise = (got, if tell then output now (sayAck t) else t)
+receiveBytes now limit t
+  | tRcvBytes t == 0 || limit <= 0 = ([], t)
+  | tell = (got, output now taken)
+  | otherwise = (got, taken)
   where
-    (got, queue) = go limit [] (tRcvQueue t0)
-    t = t0 { tRcvQueue = queue
-           , tRcvBytes = tRcvBytes t0 - sum (map B.length got) }
+    (got, queue) = go limit [] (tRcvQueue t)
+    size = sum (map B.length got)
+    taken = afterReceive queue size tell t
     go n acc q = case viewl q of
       b :< rest
         | n > 0 && B.length b <= n -> go (n - B.length b) (b : acc) rest
@@ -116,7 +120,13 @@ receiveBytes now limit t0
       && opened >= min (tRcvBuffer t `quot` 2) (2 * segmentSize t)
       && (opened >= tRcvBuffer t `quot` 4 || offered < 4 * segmentSize t)
     offered = minus (tRcvAdv t) (tRcvNxt t)
-    opened = freeSpace t - offered
+    opened = max 0 (tRcvBuffer t - tRcvBytes t + size) - offered
+
+afterReceive :: S.Seq ByteString -> Int -> Bool -> Tcb -> Tcb
+{-# NOINLINE afterReceive #-}
+afterReceive queue size tell t = t
+  { tRcvQueue = queue, tRcvBytes = tRcvBytes t - size
+  , tSayAck = tell || tSayAck t }
 
 -- | No more data: a FIN after what is still to be sent.
 shutdownSend :: Time -> Tcb -> Tcb
@@ -172,16 +182,23 @@ setReceiveBuffer size t = t { tRcvBuffer = max least (min most size) }
 
 -- | The segments to send, in their order, and the block without them.
 takeOut :: Tcb -> ([Segment], Tcb)
-takeOut t
-  | null (tOut t) = ([], t)
-  | otherwise = (reverse (tOut t), t { tOut = [] })
+takeOut t = case tOut t of
+  [] -> ([], t)
+  [s] -> ([s], emptied t)
+  out -> (reverse out, emptied t)
+
+emptied :: Tcb -> Tcb
+{-# NOINLINE emptied #-}
+emptied t = t { tOut = [] }
 
 -- | A read would not wait: there is data, its end, or an error.
 isReadable :: Tcb -> Bool
+{-# NOINLINE isReadable #-}
 isReadable t = tRcvBytes t > 0 || tRcvFin t || tState t == Closed
 
 -- | A write would not wait: there is room worth it, or an error.
 isWritable :: Tcb -> Bool
+{-# NOINLINE isWritable #-}
 isWritable t = case tState t of
   SynSent -> False
   SynReceived -> False

@@ -27,6 +27,9 @@ data Wire = Wire
     -- ^ in this order; may drop frames, and does not wait for long
   , wireMac :: Mac
   , wireMtu :: Int -- ^ of what is inside the frame
+  , wireLarge :: Int
+    -- ^ 0, or: frames have the header of "HaLVM.Net.Offload", and those that
+    -- the wire is to cut may have so many bytes without it
   }
 
 -- | Two ends of a wire within the program. It keeps 1024 frames each way and
@@ -48,6 +51,7 @@ wirePair a b = do
           in (reverse new ++ old, n + length new)
       , wireMac = mac
       , wireMtu = 1500
+      , wireLarge = 0
       }
 
 -- | What a bad wire does to frames, in a thousandth of the cases each.

@@ -28,10 +28,16 @@
 -- A frame is a whole Ethernet frame from the destination's address on, without
 -- the checksum at its end. It is copied once, between the device and a
 -- 'ByteString'; twice where the device joins segments of TCP, which come cut.
+--
+-- A stack that can leave checksums and the cutting of large segments to the
+-- interface opens it with 'openLargeNIC'. Then ('nicLarge' says whether) each
+-- frame has a header in front, Linux's @struct virtio_net_hdr@ of 10 bytes in
+-- the machine's byte order, and one that the header says to be TCP that is cut
+-- later, or was joined, may have up to 64 KiB. See @packet(7)@ (@PACKET_VNET_HDR@).
 module System.HaLVM.NIC
-  ( NIC, NICName, MAC (..), listNICs, openNIC, withNIC, closeNIC
-  , nicName, nicMAC, nicMTU
-  , sendFrames, receiveFrames, tryReceiveFrames
+  ( NIC, NICName, MAC (..), listNICs, openNIC, openLargeNIC, withNIC, closeNIC
+  , nicName, nicMAC, nicMTU, nicLarge
+  , sendFrames, receiveFrames, tryReceiveFrames, waitFrames
   ) where
 
 import Control.Concurrent (threadWaitRead, threadWaitWrite)
@@ -46,13 +52,13 @@ import Data.List (intercalate, isPrefixOf)
 import Data.Word (Word8)
 import Foreign.C.Error (eAGAIN, eBADF, Errno (..))
 import Foreign.C.String (CString, withCString)
-import Foreign.C.Types (CInt (..), CLong (..), CSize, CUInt (..))
+import Foreign.C.Types (CInt (..), CLong (..), CSize (..), CUInt (..))
 import Foreign.ForeignPtr (ForeignPtr, withForeignPtr)
 import Foreign.ForeignPtr.Unsafe (unsafeForeignPtrToPtr)
 import Foreign.Marshal.Alloc (alloca)
 import Foreign.Marshal.Array (allocaArray, peekArray)
 import Foreign.Ptr (Ptr, castPtr)
-import Foreign.Storable (peek, peekByteOff, pokeByteOff)
+import Foreign.Storable (peek, peekByteOff, poke, pokeByteOff)
 import GHC.Conc (closeFdWith)
 import GHC.IOArray (IOArray, newIOArray, readIOArray, writeIOArray)
 import Numeric (readHex, showHex)
@@ -67,13 +73,18 @@ import System.HaLVM.Service (check, failWith)
 foreign import ccall unsafe "hs_nic_facts"
   c_facts :: CUInt -> Ptr Word8 -> Ptr CInt -> IO CInt
 foreign import ccall unsafe "hs_nic_packet"
-  c_packet :: CString -> Ptr Word8 -> Ptr CInt -> IO CInt
-foreign import ccall unsafe "hs_nic_tap" c_tap :: CString -> IO CInt
+  c_packet :: CString -> Ptr Word8 -> Ptr CInt -> Ptr CInt -> IO CInt
+foreign import ccall unsafe "hs_nic_tap"
+  c_tap :: CString -> Ptr CInt -> IO CInt
 foreign import ccall unsafe "hs_nic_wire" c_wire :: CInt -> IO CInt
+foreign import ccall unsafe "hs_nic_send_one"
+  c_send_one :: CInt -> CInt -> Ptr Word8 -> CSize -> IO CLong
 foreign import ccall unsafe "hs_nic_send"
   c_send :: CInt -> CInt -> Ptr () -> CUInt -> IO CLong
 foreign import ccall unsafe "hs_nic_receive"
   c_receive :: CInt -> CInt -> Ptr () -> CUInt -> IO CLong
+foreign import ccall unsafe "hs_nic_receive_one"
+  c_receive_one :: CInt -> CInt -> Ptr Word8 -> CSize -> IO CLong
 
 -- | As 'listNICs' gives it.
 type NICName = String
@@ -91,9 +102,12 @@ data NIC = NIC
   { nicName :: NICName
   , nicMAC :: MAC
   , nicMTU :: Int -- ^ bytes after Ethernet's header
+  , nicLarge :: Int
+    -- ^ 0, or: frames have a header, after which they may have so many bytes
   , nicFd :: MVar (Maybe CInt)
   , nicSocket :: Bool
   , nicBuffers :: MVar Buffers
+  , nicSpare :: MVar (Maybe (ForeignPtr Word8)) -- room for a large frame
   }
 
 -- | Where frames come to: @vectors@ is an array of @struct iovec@, a buffer each
@@ -126,15 +140,28 @@ listNICs = do
 
 -- | Opens one. Throws an 'IOError' if it is not there, or taken already.
 openNIC :: NICName -> IO NIC
-openNIC name = mask_ $ do
+openNIC = open 0
+
+-- | The same, for frames with headers where the interface does what they may
+-- ask for: 'nicLarge' says whether it does.
+openLargeNIC :: NICName -> IO NIC
+openLargeNIC = open 1
+
+open :: CInt -> NICName -> IO NIC
+open wish name = mask_ $ alloca $ \large -> do
+  poke large wish
   unikernel <- isUnikernel
   let (kind, rest) = break (== ':') (takeWhile (/= ',') name)
       target = drop 1 rest
   case kind of
-    _ | unikernel -> packet name
-    "packet" -> packet target
-    "tap" -> withCString target c_tap >>= plain False
-    "fd" | [(n, "")] <- reads target -> c_wire n >>= plain True
+    _ | unikernel -> packet name large
+    "packet" -> packet target large
+    "tap" -> do
+      fd <- withCString target (`c_tap` large)
+      plain False large fd
+    "fd" | [(n, "")] <- reads target -> do
+      poke large 0
+      c_wire n >>= plain True large
     _ -> ioError (userError ("openNIC: " ++ name ++ " is none of tap:NAME, \
         \fd:NUMBER and packet:NAME"))
   where
@@ -143,23 +170,24 @@ openNIC name = mask_ $ do
                       | o <- options, (key ++ "=") `isPrefixOf` o] of
       value : _ -> Just value
       [] -> Nothing
-    packet interface = allocaArray 6 $ \mac -> alloca $ \mtu -> do
-      fd <- withCString interface (\s -> c_packet s mac mtu) >>= check name
+    packet interface large = allocaArray 6 $ \mac -> alloca $ \mtu -> do
+      fd <- withCString interface (\s -> c_packet s mac mtu large) >>= check name
       bytes <- B.pack <$> peekArray 6 mac
       size <- peek mtu
-      make fd True (MAC bytes) (fromIntegral size)
-    plain socket result = do
+      peek large >>= make fd True (MAC bytes) (fromIntegral size)
+    plain socket large result = do
       fd <- check name result
       own <- defaultMAC
-      make fd socket own 1500
-    make fd socket mac mtu = do
+      peek large >>= make fd socket own 1500
+    make fd socket mac mtu large = do
       chosen <- maybe (pure mac) parseMAC (option "mac")
       size <- case option "mtu" of
         Just text | [(n, "")] <- reads text, n >= 68, n <= 9000 -> pure n
         Just text -> ioError (userError ("openNIC: no MTU: " ++ text))
         Nothing -> pure mtu
-      NIC name chosen size <$> newMVar (Just fd) <*> pure socket
-        <*> (noBuffers >>= newMVar)
+      NIC name chosen size (if large == 0 then 0 else largest)
+        <$> newMVar (Just fd) <*> pure socket <*> (noBuffers >>= newMVar)
+        <*> newMVar Nothing
     -- locally administered, and another for each process and name
     defaultMAC = do
       pid <- fromIntegral <$> getProcessID
@@ -203,6 +231,15 @@ vectorSize = 16
 batch :: Int
 batch = 32
 
+-- | Bytes of the largest frame, without its header: one of core's in a
+-- unikernel. Linux has a few more to give ('largeRoom').
+largest :: Int
+largest = 65535
+
+-- | Room for the largest frame with its header.
+largeRoom :: Int
+largeRoom = 65600
+
 -- | Room for any frame of the MTU with Ethernet's header and a VLAN tag; as
 -- much as a device may want to write (LIMIT_FRAME_SIZE) at least.
 bufferSize :: NIC -> Int
@@ -212,10 +249,22 @@ bufferSize nic = max 1536 (nicMTU nic + 18)
 -- long or too short throws.
 sendFrames :: NIC -> [ByteString] -> IO ()
 sendFrames _ [] = pure ()
+sendFrames nic [frame] = sendOne nic frame
 sendFrames nic frames = do
   let (now, rest) = splitAt batch frames
   sendBatch nic now
   sendFrames nic rest
+
+sendOne :: NIC -> ByteString -> IO ()
+sendOne nic frame = do
+  fd <- descriptor nic
+  sent <- U.unsafeUseAsCStringLen frame $ \(p, size) ->
+    c_send_one fd (fromIntegral (fromEnum (nicSocket nic))) (castPtr p)
+      (fromIntegral size)
+  case sent of
+    n | n >= 0 -> pure ()
+      | again n -> threadWaitWrite (Fd fd) >> sendOne nic frame
+      | otherwise -> void (check (nicName nic) n)
 
 sendBatch :: NIC -> [ByteString] -> IO ()
 sendBatch nic frames = unless (null frames) $ do
@@ -246,15 +295,53 @@ receiveFrames :: NIC -> Int -> IO [ByteString]
 receiveFrames nic most = do
   frames <- tryReceiveFrames nic most
   case frames of
-    [] | most > 0 -> do
-      fd <- descriptor nic
-      threadWaitRead (Fd fd)
-      receiveFrames nic most
+    [] | most > 0 -> waitFrames nic >> receiveFrames nic most
     _ -> pure frames
+
+-- | Waits until there may be one.
+waitFrames :: NIC -> IO ()
+waitFrames nic = descriptor nic >>= threadWaitRead . Fd
 
 -- | What is there now; perhaps nothing.
 tryReceiveFrames :: NIC -> Int -> IO [ByteString]
-tryReceiveFrames nic most = mask_ $ do
+tryReceiveFrames nic most
+  | nicLarge nic > 0 = tryReceiveLarge nic most
+  | otherwise = tryReceiveSmall nic most
+
+-- | Into room for the largest frame. One that has a good part of it stays there,
+-- one that has not is copied, and the next one has its place: so that what is
+-- kept of a frame holds at most twice the memory.
+tryReceiveLarge :: NIC -> Int -> IO [ByteString]
+tryReceiveLarge nic most = mask_ $ do
+  fd <- descriptor nic
+  spare <- swapMVar (nicSpare nic) Nothing
+  buffer <- maybe (I.mallocByteString largeRoom) pure spare
+  go fd buffer (min batch most) []
+  where
+    socket = fromIntegral (fromEnum (nicSocket nic))
+    done buffer frames = do
+      void (swapMVar (nicSpare nic) (Just buffer))
+      pure (reverse frames)
+    go _ buffer 0 frames = done buffer frames
+    go fd buffer left frames = do
+      got <- withForeignPtr buffer $ \p ->
+        c_receive_one fd socket p (fromIntegral largeRoom)
+      let size = fromIntegral got
+      case got of
+        _ | size >= largeRoom `quot` 2 -> do
+              next <- I.mallocByteString largeRoom
+              go fd next (left - 1) (I.fromForeignPtr buffer 0 size : frames)
+          | size > 0 -> do
+              frame <- withForeignPtr buffer $ \p ->
+                I.create size (\to -> I.memcpy to p size)
+              go fd buffer (left - 1) (frame : frames)
+          -- What was received before it is given first.
+          | again got || not (null frames) -> done buffer frames
+          | size == 0 -> failWith (nicName nic) eBADF
+          | otherwise -> [] <$ check (nicName nic) got
+
+tryReceiveSmall :: NIC -> Int -> IO [ByteString]
+tryReceiveSmall nic most = mask_ $ do
   fd <- descriptor nic
   let count = max 1 (min batch most)
   (got, frames) <- modifyMVar (nicBuffers nic) $ \old -> do

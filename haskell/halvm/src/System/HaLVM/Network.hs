@@ -47,6 +47,7 @@ import qualified Data.ByteString.Unsafe as U
 import qualified Data.Map.Strict as Map
 import Data.Word (Word16, Word64, Word8)
 import Foreign.C.Types (CInt, CLong)
+import Foreign.ForeignPtr (withForeignPtr)
 import Foreign.Marshal.Alloc (alloca)
 import Foreign.Marshal.Array (withArrayLen)
 import Foreign.Ptr (Ptr, castPtr, plusPtr)
@@ -367,7 +368,8 @@ closeLink provider service ident link = mask_ $ do
 
 -- -- streams
 
-bufferSize :: Int
+bufferLeast, bufferSize :: Int
+bufferLeast = 2048
 bufferSize = 65536
 
 -- | Both ways of a connection, until both have ended.
@@ -382,13 +384,21 @@ streams provider service ident link s = do
       -- If it was killed because the socket is gone, nobody hears it.
       attempt action (void . c_net_broken (servicePointer service) ident)
 
--- | From the application to the network.
+-- | From the application to the network. There is room for a short message
+-- while nothing is known of the next one, since every connection has it; while
+-- they are long, for a long one.
 outgoing :: Provider p => p -> Link p -> Socket p -> IO ()
-outgoing provider link s = do
-  bytes <- receiveFd (linkFd link) bufferSize
-  if B.null bytes
-    then finishStream provider s
-    else sendStream provider s bytes >> outgoing provider link s
+outgoing provider link s = go bufferLeast
+  where
+    go size = do
+      bytes <- receiveFd (linkFd link) size
+      if B.null bytes
+        then finishStream provider s
+        else sendStream provider s bytes >> go (next size (B.length bytes))
+    next size got
+      | got == size = min bufferSize (8 * size)
+      | 8 * got < size = max bufferLeast (size `quot` 8)
+      | otherwise = size
 
 incoming :: Provider p => p -> Link p -> Socket p -> IO ()
 incoming provider link s = do
@@ -401,14 +411,18 @@ incoming provider link s = do
 
 -- | Empty: the end.
 receiveFd :: CInt -> Int -> IO ByteString
-receiveFd fd size = do
-  (bytes, result) <- I.createAndTrim' size $ \p -> do
-    n <- c_receive fd p (fromIntegral size)
-    pure (0, max 0 (fromIntegral n), n)
-  case result :: CLong of
-    n | n >= 0 -> pure bytes
-      | n == eAgain -> threadWaitRead (Fd fd) >> receiveFd fd size
-      | otherwise -> pure B.empty
+receiveFd fd size = I.mallocByteString size >>= go
+  where
+    go buffer = do
+      n <- withForeignPtr buffer $ \p -> c_receive fd p (fromIntegral size)
+      let got = fromIntegral n
+          bytes = I.fromForeignPtr buffer 0 got
+      case n of
+        -- Not to hold much for little.
+        _ | got >= size `quot` 2 -> pure bytes
+          | n >= 0 -> pure (B.copy bytes)
+          | n == eAgain -> threadWaitRead (Fd fd) >> go buffer
+          | otherwise -> pure B.empty
 
 -- | False: nobody reads it any more.
 sendFd :: CInt -> ByteString -> IO Bool

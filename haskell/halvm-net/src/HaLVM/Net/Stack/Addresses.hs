@@ -165,7 +165,7 @@ dhcpDo now index outs s0 = case ifaceAt index s1 >>= ifDhcp of
       DhcpUnicast server bytes -> case leased s of
         a : _ -> sendPacket now Packet
           { pkSource = a, pkTarget = server, pkProto = 17, pkWhole = False
-          , pkHops = 0, pkBody = putUdp a server 68 67 bytes } s
+          , pkHops = 0, pkLeft = Nothing, pkBody = putUdp a server 68 67 bytes } s
         [] -> s
       DhcpTake l -> takeLease l (foldl' (flip (dropAddress index))
         s (filter (/= leaseAddr l) (leased s)))

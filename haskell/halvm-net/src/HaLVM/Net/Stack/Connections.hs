@@ -28,6 +28,7 @@ import Data.Sequence ((|>), ViewL (..), viewl)
 import qualified Data.Sequence as S
 import Data.Word
 
+import HaLVM.Net.Bytes
 import HaLVM.Net.Persona
 import HaLVM.Net.SipHash
 import HaLVM.Net.Stack.Link
@@ -173,6 +174,7 @@ refresh i sk s
       || (readyError new && not (readyError old))
 
 readiness :: Socket -> Ready
+{-# NOINLINE readiness #-}
 readiness sk = case skBody sk of
   Fresh -> Ready False False False
   Listening ls -> Ready (not (S.null (lsQueue ls))) False False
@@ -283,7 +285,8 @@ choosePort proto local remote s = go (0 :: Int)
 
 -- -- Segments
 
--- | Sends a segment of a connection.
+-- | Sends a segment of a connection, in pieces if it is larger than the peer
+-- takes.
 sendSegment :: Time -> Tcb -> Segment -> Stack -> Stack
 sendSegment now t g = sendPacket now Packet
     { pkSource = local
@@ -291,9 +294,18 @@ sendSegment now t g = sendPacket now Packet
     , pkProto = 6
     , pkWhole = personaDf persona
     , pkHops = 0
-    , pkBody = putSegment (personaOptions persona) local remote g
+    , pkBody = putSegment order local remote g
+    , pkLeft = Just Leaving
+        { lvBody = body
+        , lvCut = if size > most then most else 0
+        , lvHeader = putSize body - size
+        , lvPieces = map (putSegment order local remote) (cutSegment most g) }
     }
   where
+    body = putUnsummed order local remote g
+    size = B.length (segPayload g)
+    most = segmentSize t
+    order = personaOptions persona
     persona = tPersona t
     local = endAddr (tLocal t)
     remote = endAddr (tRemote t)
@@ -341,7 +353,7 @@ cookieClock now = fromIntegral (now `quot` seconds 64)
 sendCookie :: Time -> Endpoint -> Endpoint -> Segment -> Stack -> Stack
 sendCookie now local remote g s = sendPacket now Packet
     { pkSource = endAddr local, pkTarget = endAddr remote, pkProto = 6
-    , pkWhole = personaDf persona, pkHops = 0
+    , pkWhole = personaDf persona, pkHops = 0, pkLeft = Nothing
     , pkBody = putSegment (personaOptions persona) (endAddr local)
         (endAddr remote) answer } s
   where

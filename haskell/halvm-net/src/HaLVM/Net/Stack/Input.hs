@@ -18,6 +18,7 @@ import Data.Word
 
 import HaLVM.Net.Arp
 import HaLVM.Net.Bytes
+import HaLVM.Net.Checksum
 import HaLVM.Net.Dhcp (dhcpReceive)
 import HaLVM.Net.Ethernet
 import HaLVM.Net.Icmp
@@ -26,6 +27,7 @@ import HaLVM.Net.Ipv4.Reassembly
 import HaLVM.Net.Ipv6
 import HaLVM.Net.Nat
 import HaLVM.Net.Ndp
+import HaLVM.Net.Offload
 import HaLVM.Net.Persona
 import HaLVM.Net.Stack.Addresses
 import HaLVM.Net.Stack.Connections
@@ -38,14 +40,24 @@ import HaLVM.Net.Udp
 
 -- | A frame from an interface.
 frameArrives :: Time -> Int -> ByteString -> Stack -> Stack
-frameArrives now index frame s = case (decodeEther frame, ifaceAt index s) of
-  (Just e, Just i)
+frameArrives now index frame s = case ifaceAt index s of
+  Nothing -> s
+  Just i
+    | ifcLarge (ifConfig i) > 0 -> case splitOffload frame of
+        Just (good, rest) -> etherArrives now i (readEther good rest) s
+        Nothing -> s
+    | otherwise -> etherArrives now i (decodeEther frame) s
+
+etherArrives :: Time -> Iface -> Maybe Ether -> Stack -> Stack
+etherArrives now i decoded s = case decoded of
+  Just e
     | isGroupMac (etherSource e) -> s
     | etherTarget e `notElem` ifMacs i && not (isGroupMac (etherTarget e)) -> s
     | etherType e == typeIpv4 -> ipv4Arrives now index e (etherPayload e) s
     | etherType e == typeIpv6 -> ipv6Arrives now index e (etherPayload e) s
     | etherType e == typeArp -> arpArrives now i (etherPayload e) s
   _ -> s
+  where index = ifIndex i
 
 -- | Packets that we sent to ourselves; those that they lead to stay for a
 -- later call.
@@ -59,7 +71,8 @@ drainLoop now s0
       (_, kind, packet) :< rest
         | kind == typeIpv4 -> go (ipv4Arrives now 0 loopEther packet s) rest
         | otherwise -> go (ipv6Arrives now 0 loopEther packet s) rest
-    loopEther = Ether (Mac 0) (Mac 0) 0 B.empty
+    -- Nothing that could damage them.
+    loopEther = Ether (Mac 0) (Mac 0) 0 B.empty True
 
 -- -- ARP
 
@@ -108,13 +121,14 @@ ipv4Arrives now index e bytes s = case decodeIpv4 bytes of
                     (fromIntegral (ip4Id h))
             piece = Piece (ip4Offset h) (ip4Flags h >= flagMf && more h)
                       (ip4Payload h)
-        in fragmentArrives now key piece (whole h) s
+        in fragmentArrives now key piece (put e { etherGood = False } h) s
   where
+    whole = put e
     more h = ip4Flags h == flagMf || ip4Flags h == flagMf + flagDf
     badSource h = let a = ip4Source h in
       isMulticast a || isBroadcastV4 a || (index /= 0 && isLoopback a)
         || (index /= 0 && isLoopback (ip4Target h))
-    whole h payload x = deliver now index e bytes
+    put ether h payload x = deliver now index ether bytes
       (ip4Source h) (ip4Target h) (ip4Proto h) (ip4Ttl h) payload x
 
 fragmentArrives :: Time -> FragKey -> Piece -> (ByteString -> Stack -> Stack)
@@ -140,7 +154,7 @@ ipv6Arrives now index e bytes s = case decodeIpv6 bytes of
           (Piece (frag6Offset f) (frag6More f) (ip6Payload h))
           (\payload x -> case skipHeaders (ip6Proto h) payload of
               Just (proto, Nothing, rest) ->
-                deliver now index e bytes (ip6Source h) (ip6Target h) proto
+                deliver now index e { etherGood = False } bytes (ip6Source h) (ip6Target h) proto
                   (ip6Hops h) rest x
               _ -> x) s
 
@@ -173,9 +187,9 @@ deliver :: Time -> Int -> Ether -> ByteString -> Addr -> Addr -> Word8 -> Word8
 deliver now index e packet source target proto hops payload s =
   case aimOf index target s of
     Us a -> case proto of
-      6 -> natFirst Tcp (tcpArrives now source target a payload) s
+      6 -> natFirst Tcp (tcpArrives now good source target a payload) s
       17 | isDhcp -> dhcpArrives now index payload s
-         | otherwise -> natFirst Udp (udpArrives now index packet source target
+         | otherwise -> natFirst Udp (udpArrives now index good packet source target
                                         (Just a) payload) s
       1 | isV4 target -> icmpArrives now index e source target (Just a) payload s
       58 | not (isV4 target) ->
@@ -187,7 +201,7 @@ deliver now index e packet source target proto hops payload s =
         | otherwise -> s
     Many -> case proto of
       17 | isDhcp -> dhcpArrives now index payload s
-         | otherwise -> udpArrives now index packet source target Nothing payload s
+         | otherwise -> udpArrives now index good packet source target Nothing payload s
       1 | isV4 target -> icmpArrives now index e source target Nothing payload s
       58 | not (isV4 target) ->
              icmp6Arrives now index e source target Nothing hops payload s
@@ -196,15 +210,37 @@ deliver now index e packet source target proto hops payload s =
       | proto == 17, isDhcp -> dhcpArrives now index payload s
       | otherwise -> s
   where
+    good = etherGood e
     isDhcp = isV4 target && B.length payload >= 8 && u16 payload 2 == 68
       && u16 payload 0 == 67
     natFirst p use x
       | not (isV4 target) || B.length payload < 8 = use x
-      | natOwns p from to (sNat x) = forwarded now p from to hops payload x
+      | natOwns p from to (sNat x) =
+          foldl (\y b -> forwarded now p from to hops b y) x
+            (if good then summed p source target mtu payload else [payload])
       | otherwise = use x
       where
         from = Endpoint source (u16 payload 0)
         to = Endpoint target (u16 payload 2)
+    mtu = maybe 1500 ifMtu (ifaceAt index s)
+
+-- What may be large and may have no checksum, in packets that have one.
+summed :: Proto -> Addr -> Addr -> Int -> ByteString -> [ByteString]
+summed Tcp source target mtu b = case readSegment True source target b of
+  Just g | B.length b > mtu - ipv4Size ->
+    [ runPut (putSegment [] source target piece)
+    | piece <- cutSegment (mtu - ipv4Size - B.length b
+                             + B.length (segPayload g)) g ]
+  _ -> [withSum 16 6 source target b]
+summed Udp source target _ b = [withSum 6 17 source target b]
+
+-- The checksum at this place of a packet of this protocol.
+withSum :: Int -> Word8 -> Addr -> Addr -> ByteString -> ByteString
+withSum at proto source target b
+  | B.length b < at + 2 = b
+  | otherwise = put (finish (sumBytes (put 0) + pseudo source target proto (B.length b)))
+  where
+    put w = runPut (putBytes (B.take at b) <> put16 w <> putBytes (B.drop (at + 2) b))
 
 forwarded :: Time -> Proto -> Endpoint -> Endpoint -> Word8 -> ByteString
           -> Stack -> Stack
@@ -261,7 +297,7 @@ icmpArrives now _ _ source target ours payload s = case decodeIcmp4 payload of
     seen kind = touch now kind (Endpoint source 0) (Endpoint target 0) True
     reply from icmp = sendPacket now Packet
       { pkSource = from, pkTarget = source, pkProto = 1, pkWhole = False
-      , pkHops = 0, pkBody = putIcmp4 icmp }
+      , pkHops = 0, pkLeft = Nothing, pkBody = putIcmp4 icmp }
 
 icmp6Arrives :: Time -> Int -> Ether -> Addr -> Addr -> Maybe IfAddr -> Word8
              -> ByteString -> Stack -> Stack
@@ -271,7 +307,7 @@ icmp6Arrives now index e source target ours hops payload s =
       | isAny source -> s
       | Just from <- answering -> sendPacket now Packet
           { pkSource = from, pkTarget = source, pkProto = 58, pkWhole = False
-          , pkHops = 0
+          , pkHops = 0, pkLeft = Nothing
           , pkBody = putIcmp6 from source (EchoReply code rest) }
           (touch now TouchPing (Endpoint source 0) (Endpoint target 0) True s)
     Just (Unreachable why quoted) | Just _ <- ours ->
@@ -347,8 +383,8 @@ learnMtu now target mtu s
 
 -- -- TCP
 
-tcpArrives :: Time -> Addr -> Addr -> IfAddr -> ByteString -> Stack -> Stack
-tcpArrives now source target a payload s = case decodeSegment source target payload of
+tcpArrives :: Time -> Bool -> Addr -> Addr -> IfAddr -> ByteString -> Stack -> Stack
+tcpArrives now good source target a payload s = case readSegment good source target payload of
   Nothing -> s
   Just g
     | isAny source -> s
@@ -393,7 +429,7 @@ tcpArrives now source target a payload s = case decodeSegment source target payl
           Nothing -> x
           Just x' -> sendPacket now Packet
             { pkSource = endAddr local, pkTarget = endAddr remote, pkProto = 6
-            , pkWhole = personaDf (iaPersona a), pkHops = 0
+            , pkWhole = personaDf (iaPersona a), pkHops = 0, pkLeft = Nothing
             , pkBody = putSegment [] (endAddr local) (endAddr remote)
                          (resetSegment g) } x'
 
@@ -403,10 +439,10 @@ tcpArrives now source target a payload s = case decodeSegment source target payl
 
 -- -- UDP
 
-udpArrives :: Time -> Int -> ByteString -> Addr -> Addr -> Maybe IfAddr
-           -> ByteString -> Stack -> Stack
-udpArrives now index packet source target ours payload s =
-  case decodeUdp source target payload of
+udpArrives :: Time -> Int -> Bool -> ByteString -> Addr -> Addr
+           -> Maybe IfAddr -> ByteString -> Stack -> Stack
+udpArrives now index good packet source target ours payload s =
+  case readUdp good source target payload of
     Nothing -> s
     Just u ->
       let local = Endpoint target (udpTarget u)

@@ -7,7 +7,7 @@
 -- fragments, and packets to ourselves.
 module HaLVM.Net.Stack.Link
   ( -- * Packets
-    Packet (..), sendPacket, sendRaw, sourceFor, routeFor, pathMtu, sendFrame
+    Packet (..), Leaving (..), sendPacket, sendRaw, sourceFor, routeFor, pathMtu, sendFrame
     -- * Questions and answers
   , ask, neighbourTick, learnNeighbour, icmpError, sendIcmp6, armNeighbours
   ) where
@@ -28,6 +28,7 @@ import HaLVM.Net.Icmp
 import HaLVM.Net.Ipv4
 import HaLVM.Net.Ipv6
 import HaLVM.Net.Ndp
+import HaLVM.Net.Offload
 import HaLVM.Net.Neighbour hiding (size)
 import HaLVM.Net.Persona
 import HaLVM.Net.Route
@@ -41,7 +42,17 @@ data Packet = Packet
   , pkProto :: Word8
   , pkWhole :: Bool  -- ^ must not be fragmented by routers
   , pkHops :: Word8  -- ^ 0: as the source's persona has it
-  , pkBody :: Put
+  , pkBody :: ~Put
+  , pkLeft :: Maybe Leaving
+  }
+
+-- | How a segment of TCP goes to an interface that does a part of the work, and
+-- what it is in pieces if the interface does not, or if it is too large.
+data Leaving = Leaving
+  { lvBody :: Put      -- ^ without its checksum
+  , lvCut :: Int       -- ^ of TCP's data, in each piece; 0: there is one
+  , lvHeader :: Int    -- ^ bytes of TCP's header
+  , lvPieces :: ~[Put] -- ^ with checksums; at least one
   }
 
 -- | The route to a target, from the interface of a link-local source if that
@@ -106,24 +117,48 @@ sendPacket now p s
 
     loop
       | S.length (sLoop s) >= 1024 = s
-      | otherwise = let (packet, s') = whole s in
+      | otherwise = let (packet, s') = whole (pkBody p) s in
           s' { sLoop = sLoop s' |> (0, kind, runPut packet) }
 
-    viaIface i hop
-      | size <= mtu = let (packet, s') = whole s
-                      in toLink now i source hop kind packet s'
-      | v4 && pkWhole p = s
-      | otherwise = fragments now i source hop mtu p s
-      where
-        mtu = min (ifMtu i) (pathMtu now target s)
-        source = maybe (ifcMac (ifConfig i)) iaMac (localAddr (pkSource p) s)
+    viaIface i hop = case pkLeft p of
+      Just l
+        | ifcLarge (ifConfig i) >= etherSize + size
+        , lvCut l > 0 || size <= mtuOf i
+        , (Just mac, Nothing, _) <- resolve now hop unasked (ifNeighbours i) ->
+            let (packet, s') = whole (lvBody l) s
+            in sendLeft (ifIndex i) mac (sourceMac i) kind (leaving l) packet
+                 (skipIds (lvPieces l) s')
+        | _ : _ : _ <- lvPieces l ->
+            foldl (\x piece -> plainly i hop piece x) s (lvPieces l)
+      _ -> plainly i hop (pkBody p) s
 
-    whole st
+    plainly i hop body x
+      | header + putSize body <= mtuOf i =
+          let (packet, x') = whole body x
+          in toLink now i (sourceMac i) hop kind packet x'
+      | v4 && pkWhole p = x
+      | otherwise = fragments now i (sourceMac i) hop (mtuOf i) p { pkBody = body } x
+
+    mtuOf i = min (ifMtu i) (pathMtu now target s)
+    sourceMac i = maybe (ifcMac (ifConfig i)) iaMac (localAddr (pkSource p) s)
+    unasked () = Waiting kind (Mac 0) B.empty
+
+    leaving l
+      | lvCut l > 0 = Cut at 16 (at + lvHeader l) (lvCut l) (not v4)
+      | otherwise = Sum at 16
+      where at = etherSize + header
+    -- The interface counts on from the large packet's.
+    skipIds pieces x
+      | IpIdCount <- personaIpId persona =
+          x { sIpId = sIpId x + fromIntegral (length pieces - 1) }
+      | otherwise = x
+
+    whole body st
       | v4 = let (ident, st') = identify persona (pkWhole p) st
-             in (putIpv4 (header4 p persona ident (pkWhole p)) (pkBody p), st')
+             in (putIpv4 (header4 p persona ident (pkWhole p)) body, st')
       | otherwise =
           ( putIpv6 (if pkHops p == 0 then personaHops persona else pkHops p)
-              (pkProto p) (pkSource p) target (pkBody p)
+              (pkProto p) (pkSource p) target body
           , st )
 
 header4 :: Packet -> Persona -> Word16 -> Bool -> Ipv4
@@ -210,8 +245,17 @@ toLink now i source hop kind packet s
 
 -- | A frame: interface, target, source, type, payload.
 sendFrame :: Int -> Mac -> Mac -> Word16 -> Put -> Stack -> Stack
-sendFrame i target source kind packet s =
-  let bytes = runPut (putEther target source kind <> packet)
+sendFrame i target source kind packet s
+  | Just f <- ifaceAt i s, ifcLarge (ifConfig f) > 0 =
+      sendLeft i target source kind Plain packet s
+  | otherwise =
+      let bytes = runPut (putEther target source kind <> packet)
+      in bytes `seq` act (Transmit i bytes) s
+
+-- The same with something left to the interface.
+sendLeft :: Int -> Mac -> Mac -> Word16 -> Offload -> Put -> Stack -> Stack
+sendLeft i target source kind left packet s =
+  let bytes = runPut (putOffload left <> putEther target source kind <> packet)
   in bytes `seq` act (Transmit i bytes) s
 
 -- | Asks for a neighbour, with an address of ours in its network if there is
@@ -295,7 +339,7 @@ icmpError now ours theirs why packet s
       Just s' -> sendPacket now Packet
         { pkSource = ours, pkTarget = theirs
         , pkProto = if isV4 ours then 1 else 58
-        , pkWhole = False, pkHops = 0
+        , pkWhole = False, pkHops = 0, pkLeft = Nothing
         , pkBody = if isV4 ours then putIcmp4 icmp
                    else putIcmp6 ours theirs icmp } s'
   where

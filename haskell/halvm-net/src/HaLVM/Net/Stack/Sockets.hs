@@ -268,7 +268,7 @@ sendDatagram now i to bytes sk d s
               Nothing -> (Failed Again, s)
               Just (q, s') -> (Sent (B.length bytes), sendPacket now Packet
                 { pkSource = from, pkTarget = a, pkProto = 17, pkWhole = False
-                , pkHops = if isMulticast a then 1 else 0
+                , pkHops = if isMulticast a then 1 else 0, pkLeft = Nothing
                 , pkBody = putUdp from a q p bytes } s')
   where
     wide a = isBroadcastV4 a || any (\x -> directedBroadcast

@@ -52,6 +52,9 @@ data Config = Config
 data IfConfig = IfConfig
   { ifcMac :: Mac
   , ifcMtu :: Int               -- ^ bytes of an IP packet; at least 576
+  , ifcLarge :: Int             -- ^ 0, or: frames have the header of
+                                -- "HaLVM.Net.Offload", and those that are to
+                                -- be cut may have so many bytes
   , ifcAddrs :: [(Addr, Int)]   -- ^ fixed addresses, with their prefix lengths
   , ifcPersonas :: [(Addr, Persona)] -- ^ for some of those; else 'ifcPersona'
   , ifcPersona :: Persona
@@ -66,7 +69,7 @@ data IfConfig = IfConfig
 -- True
 interface :: Mac -> IfConfig
 interface mac = IfConfig
-  { ifcMac = mac, ifcMtu = 1500, ifcAddrs = [], ifcPersonas = []
+  { ifcMac = mac, ifcMtu = 1500, ifcLarge = 0, ifcAddrs = [], ifcPersonas = []
   , ifcPersona = linux, ifcGateways = [], ifcDhcp = True, ifcIpv6 = True }
 
 defaultConfig :: [IfConfig] -> Config

@@ -10,7 +10,7 @@ module HaLVM.Net.Tcp.Block
   ( Tcb (..), TcpState (..), Flying (..), Fate (..), FinState (..), Recovery (..)
   , TcpConfig (..), defaultTcpConfig
   , newBlock, flightSize, isSynchronized, freeSpace, deadline, closedWith
-  , stopTimers, sayAck, enterTimeWait, segmentSize, sendSpace, effectiveMss
+  , stopTimers, sayAck, enterTimeWait, segmentSize, sendSpace, effectiveMss, burstMax
   , setPeerOptions, chunksMax
   ) where
 
@@ -86,6 +86,12 @@ defaultTcpConfig = TcpConfig
   }
 
 -- | Sequence numbers and windows have the names of RFC 9293.
+--
+-- It has many fields, and where a function that uses some of them is inlined
+-- into one that makes a new block, GHC loads all of them and keeps them on the
+-- stack over every call in between, which costs more than what is done with
+-- them. So what looks at a block, or makes one from another, on the way of every
+-- segment is not inlined.
 data Tcb = Tcb
   { tState :: TcpState
   , tLocal :: Endpoint
@@ -252,6 +258,13 @@ effectiveMss t
   | null (tRcvLater t) || not (tSack t) = segmentSize t
   | otherwise = segmentSize t - sackSize 3
 
+-- | Payload bytes that one segment may have that is cut later, by the interface
+-- or on its way there: with all headers it is a packet, and a frame, of less
+-- than 64 KiB. A flight has such ones only while nothing in it is marked
+-- ('fine'), and none is sent beside blocks of SACK.
+burstMax :: Int
+burstMax = 65535 - 14 - 40 - 60
+
 -- | Sequence numbers sent and not acknowledged.
 flightSize :: Tcb -> Int
 flightSize t = minus (tNxt t) (tUna t)
@@ -276,6 +289,7 @@ chunksMax t = 64 + tRcvBuffer t `quot` 1024
 
 -- | The first of the timers.
 deadline :: Tcb -> Time
+{-# NOINLINE deadline #-}
 deadline t = tRtoAt t `min` tProbeAt t `min` tReorderAt t `min` tAckAt t
   `min` tPersistAt t `min` tKeepAt t `min` tWaitAt t
 

@@ -45,6 +45,7 @@ arrive now s t = case tState t of
 -- and nothing else. The same as the long way, in one step each: a block is
 -- large, and every step copies it.
 predicted :: Time -> Segment -> Tcb -> Maybe Tcb
+{-# NOINLINE predicted #-}
 predicted now s t
   | segFlags s .&. 0x37 /= flagAck || segSeq s /= tRcvNxt t = Nothing
   | tMarked t || tRecovery t /= NoRecovery || tFin t /= FinNone = Nothing
@@ -53,51 +54,80 @@ predicted now s t
   | not (null (optSack (segOptions s))) || not stampGood = Nothing
   | size > minus (tRcvAdv t) (tRcvNxt t) || ahead > flightSize t = Nothing
   | size > 0 && S.length (tRcvQueue t) >= chunksMax t = Nothing
-  | ahead == 0 && size > 0 = Just (nextData quiet)
-  | ahead > 0 = Just (if size > 0 then nextData progress else progress)
+  | ahead == 0 && size > 0 = Just (nextData now s (quiet now s t))
+  | ahead > 0 = Just (if size > 0 then nextData now s (progressed now s t)
+                      else progressed now s t)
   | otherwise = Nothing
   where
     ahead = minus (segAck s) (tUna t)
     size = B.length (segPayload s)
-    window = fromIntegral (segWindow s) `unsafeShiftL` tSendScale t
-    (stampGood, takes, value) = case optStamp (segOptions s) of
-      Stamp v _ | tStamps t -> ( not (before v (tRecent t))
-                               , segSeq s `atMost` tLastAck t, v )
-      _ -> (not (tStamps t), False, 0)
-    unacked = tUnacked t + size
-    due = unacked >= 2 * segmentSize t
-    quiet = t
-      { tRecent = if takes then value else tRecent t
-      , tRecentAt = if takes then now else tRecentAt t
-      , tWindow = window, tWindowMax = max window (tWindowMax t)
-      , tWl1 = segSeq s, tWl2 = segAck s }
-    nextData x = x
-      { tRcvQueue = tRcvQueue t |> segPayload s
-      , tRcvBytes = tRcvBytes t + size
-      , tRcvNxt = tRcvNxt t + fromIntegral size
-      , tUnacked = unacked
-      , tSayAck = due || tSayAck t
-      , tAckAt = if due then tAckAt t
-          else min (tAckAt t) (now + tcpDelayedAck (tConfig t)) }
+    stampGood = case optStamp (segOptions s) of
+      Stamp v _ | tStamps t -> not (before v (tRecent t))
+      _ -> not (tStamps t)
+
+-- Its window and its timestamp.
+quiet :: Time -> Segment -> Tcb -> Tcb
+{-# NOINLINE quiet #-}
+quiet now s t = t
+    { tRecent = recent, tRecentAt = recentAt
+    , tWindow = window, tWindowMax = max window (tWindowMax t)
+    , tWl1 = segSeq s, tWl2 = segAck s }
+  where
+    window = windowOf s t
+    Recent recent recentAt = recentAfter now s t
+
+-- And what it acknowledges.
+progressed :: Time -> Segment -> Tcb -> Tcb
+{-# NOINLINE progressed #-}
+progressed now s t = t
+    { tRecent = recent, tRecentAt = recentAt
+    , tWindow = window, tWindowMax = max window (tWindowMax t)
+    , tWl1 = segSeq s, tWl2 = segAck s
+    , tUna = segAck s, tFlight = flight, tBackoff = 0, tDupAcks = 0
+    , tDelivered = tDelivered t + bytes, tProbes = 0
+    , tRackSent = sent, tRackEnd = end, tRackRtt = took
+    , tSrtt = srtt, tRttVar = var, tRttMin = rttMin, tRto = rto
+    , tCong = onAck now srtt (segmentSize t) bytes
+        (max (4 * segmentSize t) (tSendBuffer t)) (tCong t)
+    , tReorderAt = never
+    , tProbeAt = if S.null flight then never else tProbeAt t
+    , tRtoAt = if S.null flight then never
+        else now + min (tcpRtoMax (tConfig t)) rto }
+  where
+    window = windowOf s t
+    Recent recent recentAt = recentAfter now s t
     Dropped flight sample bytes (Rack sent end took) = dropUntil now (segAck s) t
     (srtt, var, rttMin, rto)
       | sample > 0 = smoothed sample t
       | otherwise = (tSrtt t, tRttVar t, tRttMin t, tRto t)
-    progress = t
-      { tRecent = if takes then value else tRecent t
-      , tRecentAt = if takes then now else tRecentAt t
-      , tWindow = window, tWindowMax = max window (tWindowMax t)
-      , tWl1 = segSeq s, tWl2 = segAck s
-      , tUna = segAck s, tFlight = flight, tBackoff = 0, tDupAcks = 0
-      , tDelivered = tDelivered t + bytes, tProbes = 0
-      , tRackSent = sent, tRackEnd = end, tRackRtt = took
-      , tSrtt = srtt, tRttVar = var, tRttMin = rttMin, tRto = rto
-      , tCong = onAck now srtt (segmentSize t) bytes
-          (max (4 * segmentSize t) (tSendBuffer t)) (tCong t)
-      , tReorderAt = never
-      , tProbeAt = if S.null flight then never else tProbeAt t
-      , tRtoAt = if S.null flight then never
-          else now + min (tcpRtoMax (tConfig t)) rto }
+
+nextData :: Time -> Segment -> Tcb -> Tcb
+{-# NOINLINE nextData #-}
+nextData now s t = t
+    { tRcvQueue = tRcvQueue t |> segPayload s
+    , tRcvBytes = tRcvBytes t + size
+    , tRcvNxt = tRcvNxt t + fromIntegral size
+    , tUnacked = unacked
+    , tSayAck = due || tSayAck t
+    , tAckAt = if due then tAckAt t
+        else min (tAckAt t) (now + tcpDelayedAck (tConfig t)) }
+  where
+    size = B.length (segPayload s)
+    unacked = tUnacked t + size
+    due = unacked >= 2 * segmentSize t
+
+windowOf :: Segment -> Tcb -> Int
+{-# INLINE windowOf #-}
+windowOf s t = fromIntegral (segWindow s) `unsafeShiftL` tSendScale t
+
+-- The timestamp to echo, and when it came (RFC 7323, 4.3).
+data Recent = Recent !Word32 !Time
+
+recentAfter :: Time -> Segment -> Tcb -> Recent
+{-# INLINE recentAfter #-}
+recentAfter now s t = case optStamp (segOptions s) of
+  Stamp v _ | tStamps t, segSeq s `atMost` tLastAck t -> Recent v now
+  _ -> Recent (tRecent t) (tRecentAt t)
 
 -- | The block of a connection that a SYN asks for.
 openPassive :: Time -> Segment -> Tcb -> Tcb
@@ -366,10 +396,11 @@ delivered now f t = t
       (Rack (tRackSent t) (tRackEnd t) (tRackRtt t))
 
 sackBlock :: Time -> Tcb -> Block -> Tcb
-sackBlock now t (Block a b)
-  | not (before a b) || before a (tUna t) || before (tNxt t) b = t
+sackBlock now t0 (Block a b)
+  | not (before a b) || before a (tUna t0) || before (tNxt t0) b = t0
   | otherwise = S.foldlWithIndex mark t (S.takeWhileL starts (tFlight t))
   where
+    t = fine t0
     starts f = before (flySeq f) b
     mark !x i f
       | flyFate f == Sacked || before (flySeq f) a || before b end = x
@@ -390,7 +421,7 @@ plainDuplicate t
   | otherwise = t
 
 loseFirst :: Tcb -> Tcb
-loseFirst t = case viewl (tFlight t) of
+loseFirst t = case viewl (tFlight (fine t)) of
   f :< rest | flyFate f == InFlight ->
     t { tFlight = f { flyFate = Lost } <| rest, tMarked = True
       , tSayLost = True }

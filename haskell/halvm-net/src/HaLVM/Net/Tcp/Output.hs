@@ -7,7 +7,7 @@
 -- event; it looks at the block and adds to 'tOut' whatever may be sent now.
 module HaLVM.Net.Tcp.Output
   ( output, expireTimers, resetSegment, windowField, detectLosses, armRto
-  , pipeSize, setMss, flyLength
+  , pipeSize, setMss, flyLength, fine
   ) where
 
 import qualified Data.ByteString as B
@@ -54,18 +54,25 @@ output now t = case tState t of
 
 -- A segment that carries what every one does; notes that the acknowledgement
 -- and the window are told.
-{-# INLINE emit #-}
+{-# NOINLINE emit #-}
 emit :: Time -> Word8 -> Word32 -> ByteString -> Tcb -> Tcb
 emit now flags sq bytes t = t
-    { tOut = s : tOut t
+    { tOut = segmentFor now flags sq bytes field t : tOut t
     , tSayAck = False, tAckAt = never, tUnacked = 0
-    , tRcvAdv = tRcvNxt t + fromIntegral (field `unsafeShiftL` tRcvScale t)
+    , tRcvAdv = rightEdge field t
     , tLastAck = tRcvNxt t
     , tLastSent = if B.null bytes then tLastSent t else now
     }
-  where
-    field = windowField t
-    s = Segment
+  where field = windowField t
+
+-- Where a window that is told so ends.
+rightEdge :: Int -> Tcb -> Word32
+{-# INLINE rightEdge #-}
+rightEdge field t = tRcvNxt t + fromIntegral (field `unsafeShiftL` tRcvScale t)
+
+segmentFor :: Time -> Word8 -> Word32 -> ByteString -> Int -> Tcb -> Segment
+{-# NOINLINE segmentFor #-}
+segmentFor now flags sq bytes field t = Segment
       { segSource = endPort (tLocal t)
       , segTarget = endPort (tRemote t)
       , segSeq = sq
@@ -86,7 +93,7 @@ stamp now t
 stampClock :: Time -> Tcb -> Word32
 stampClock now t = fromIntegral (now `quot` 1000) + tStampOffset t
 
-{-# INLINE sendPure #-}
+{-# NOINLINE sendPure #-}
 sendPure :: Time -> Tcb -> Tcb
 sendPure now t = emit now 0 (tNxt t) B.empty t
 
@@ -121,6 +128,7 @@ sendSyn now t = armed
 -- moves to the left (RFC 9293, 3.8.6), and to the right only by a step worth
 -- telling (SWS avoidance, 3.8.6.2.2).
 windowField :: Tcb -> Int
+{-# NOINLINE windowField #-}
 windowField t
   | free - old >= min (tRcvBuffer t `quot` 2) (segmentSize t)
   , new > told = min 65535 new
@@ -163,6 +171,7 @@ resetSegment s
 -- -- New data
 
 transmit :: Time -> Tcb -> Tcb
+{-# NOINLINE transmit #-}
 transmit now t0 = go (pipeSize t0) (afterIdle t0)
   where
     afterIdle t
@@ -179,32 +188,57 @@ transmit now t0 = go (pipeSize t0) (afterIdle t0)
       | otherwise = t
       where
         mss = effectiveMss t
+        -- As many whole segments as the first piece of data has.
+        burst
+          | tMarked t || not (null (tRcvLater t)) = mss
+          | b :< _ <- viewl (tUnsent t) =
+              max 1 (min burstMax (B.length b) `quot` mss) * mss
+          | otherwise = mss
         waiting = tUnsentBytes t
         room = tWindow t - flightSize t
         allowance = congWindow (tCong t) + limited t - pipe
         congested = room >= min mss waiting && allowance < min mss waiting
-        size = max 0 (minimum [mss, waiting, room, allowance])
+        fits = max 0 (burst `min` waiting `min` room `min` allowance)
+        size | fits >= mss = fits - fits `rem` mss
+             | otherwise = fits
         maySend
-          | size == mss = True
+          | size >= mss = True
           | size == waiting =
               tNoDelay t || S.null (tFlight t) || tFin t == FinWanted
           | size == allowance, allowance < room = False
           | otherwise = size >= tWindowMax t `quot` 2 && room < mss
         sendOne =
-          let (bytes, rest) = takeBytes size (tUnsent t)
-              final = tFin t == FinWanted && size == waiting
-              flags | final = flagPsh .|. flagFin
-                    | size == waiting = flagPsh
-                    | otherwise = 0
-              len = size + fromEnum final
-          in go (pipe + len) $ armSent now $ emit now flags (tNxt t) bytes t
-               { tUnsent = rest
-               , tUnsentBytes = waiting - size
-               , tFlight = tFlight t |> Flying (tNxt t) bytes final now 0 InFlight
-               , tNxt = tNxt t + fromIntegral len
-               , tFin = if final then FinSent else tFin t
-               , tPersistAt = never
-               }
+          let final = tFin t == FinWanted && size == waiting
+          in go (pipe + size + fromEnum final) (sendData now size final t)
+
+-- New data, of which there is as much; with the FIN or not. The same as 'emit'
+-- and 'armSent', in one step.
+sendData :: Time -> Int -> Bool -> Tcb -> Tcb
+{-# NOINLINE sendData #-}
+sendData now size final t = t
+    { tOut = segmentFor now flags (tNxt t) bytes field t : tOut t
+    , tSayAck = False, tAckAt = never, tUnacked = 0
+    , tRcvAdv = rightEdge field t
+    , tLastAck = tRcvNxt t
+    , tLastSent = now
+    , tUnsent = rest
+    , tUnsentBytes = tUnsentBytes t - size
+    , tFlight = flight
+    , tNxt = tNxt t + fromIntegral (size + fromEnum final)
+    , tFin = if final then FinSent else tFin t
+    , tPersistAt = never
+    , tRtoAt = rtoAt
+    , tProbeAt = probeTime now flight (size + fromEnum final + flightSize t) rtoAt t
+    }
+  where
+    (bytes, rest) = takeBytes size (tUnsent t)
+    flags | final = flagPsh .|. flagFin
+          | size == tUnsentBytes t = flagPsh
+          | otherwise = 0
+    field = windowField t
+    flight = tFlight t |> Flying (tNxt t) bytes final now 0 InFlight
+    rtoAt | tRtoAt t == never = now + rtoNow t
+          | otherwise = tRtoAt t
 
 -- Limited transmit (RFC 3042): the first two duplicates let a segment each
 -- go, where SACK does not count them.
@@ -242,15 +276,22 @@ rtoNow t = min (tcpRtoMax (tConfig t)) (tRto t `unsafeShiftL` min 16 (tBackoff t
 -- and up to four times, each after twice the time: when the last segment that
 -- was sent again is lost once more, nothing else would tell before the
 -- retransmission timer.
-{-# INLINE armProbe #-}
 armProbe :: Time -> Tcb -> Tcb
-armProbe now t
-  | tSack t, tSrtt t > 0, tBackoff t == 0, tProbes t < 4, at < tRtoAt t =
-      t { tProbeAt = at }
-  | otherwise = t { tProbeAt = never }
+{-# NOINLINE armProbe #-}
+armProbe now t =
+  t { tProbeAt = probeTime now (tFlight t) (flightSize t) (tRtoAt t) t }
+
+-- Of a block with this flight and timer; 200 ms more where the peer may wait
+-- with its acknowledgement of a single segment.
+probeTime :: Time -> Seq Flying -> Int -> Time -> Tcb -> Time
+{-# NOINLINE probeTime #-}
+probeTime now flight size rtoAt t
+  | tSack t, tSrtt t > 0, tBackoff t == 0, tProbes t < 4, at < rtoAt = at
+  | otherwise = never
   where
     at = now + max (millis 10) (2 * tSrtt t) `unsafeShiftL` tProbes t
-      + (if S.length (tFlight t) == 1 && tRecovery t == NoRecovery
+      + (if S.length flight == 1 && size <= segmentSize t
+             && tRecovery t == NoRecovery
            then millis 200 else 0)
 
 -- Takes exactly so many bytes, of which there are enough. Without copying
@@ -286,6 +327,7 @@ flyLength :: Flying -> Int
 flyLength f = B.length (flyBytes f) + fromEnum (flyFin f)
 
 retransmit :: Time -> Tcb -> Tcb
+{-# NOINLINE retransmit #-}
 retransmit now t0 = go (pipeSize t0) 0 t0
   where
     go !pipe from t = case S.findIndexL isLost (S.drop from (tFlight t)) of
@@ -340,12 +382,21 @@ tRttMinOr t = if tRttMin t == never then 0 else tRttMin t
 setMss :: Int -> Tcb -> Tcb
 setMss mss t
   | mss >= tMss t = t
-  | otherwise = t'
-      { tFlight = S.fromList (concatMap cut (toList (tFlight t)))
-      , tMarked = True }
+  | otherwise = cutFlight lose t { tMss = max 64 mss, tMarked = True }
+  where lose fate = if fate == Sacked then Sacked else Lost
+
+-- | With a flight of single segments: before any of it is marked.
+fine :: Tcb -> Tcb
+fine t
+  | tMarked t || all small (tFlight t) = t
+  | otherwise = cutFlight id t
+  where small f = B.length (flyBytes f) <= segmentSize t
+
+-- Cuts what is too large, of which this becomes then.
+cutFlight :: (Fate -> Fate) -> Tcb -> Tcb
+cutFlight become t = t { tFlight = S.fromList (concatMap cut (toList (tFlight t))) }
   where
-    t' = t { tMss = max 64 mss }
-    size = segmentSize t'
+    size = segmentSize t
     cut f
       | B.length (flyBytes f) <= size = [f]
       | otherwise =
@@ -353,7 +404,7 @@ setMss mss t
             , flyFate = fate }
           : cut f { flyBytes = B.drop size (flyBytes f), flyFate = fate
                   , flySeq = flySeq f + fromIntegral size }
-      where fate = if flyFate f == Sacked then Sacked else Lost
+      where fate = become (flyFate f)
 
 -- -- Timers
 
@@ -396,12 +447,12 @@ tailProbe now t
   | S.null (tFlight t) = t
   | tRecovery t == NoRecovery, tUnsentBytes t > 0
   , tWindow t - flightSize t >= size = fresh
-  | otherwise = case S.findIndexR ((== InFlight) . flyFate) (tFlight t) of
-      Just i -> first (sendAgain now i (S.index (tFlight t) i) counted)
+  | otherwise = case S.findIndexR ((== InFlight) . flyFate) (tFlight counted) of
+      Just i -> first (sendAgain now i (S.index (tFlight counted) i) counted)
       Nothing -> t
   where
     size = min (effectiveMss t) (tUnsentBytes t)
-    counted = t { tMarked = True, tProbes = tProbes t + 1 }
+    counted = (fine t) { tMarked = True, tProbes = tProbes t + 1 }
     first x = if tProbes t == 0 then armRto now x else x
     fresh =
       let (bytes, rest) = takeBytes size (tUnsent t)
@@ -416,7 +467,7 @@ timeout now t
   | opening = again { tSaySyn = True, tRtoAt = never }
   | S.null (tFlight t) = t { tRtoAt = never }
   | otherwise = armRto now again
-      { tFlight = fmap lose (tFlight t)
+      { tFlight = fmap lose (tFlight (fine t))
       , tMarked = True
       , tRecovery = LossRecovery
       , tRecover = tNxt t

@@ -5,7 +5,8 @@
 --
 -- TCP segments as bytes (RFC 9293, 3.1), and arithmetic on sequence numbers.
 module HaLVM.Net.Tcp.Segment
-  ( Segment (..), decodeSegment, putSegment, segmentLength
+  ( Segment (..), decodeSegment, readSegment, putSegment, putUnsummed
+  , segmentLength, cutSegment
     -- * Flags
   , hasFin, hasSyn, hasRst, hasAck, flagFin, flagSyn, flagRst, flagPsh, flagAck
     -- * Sequence numbers
@@ -70,9 +71,13 @@ atMost a b = minus a b <= 0
 -- | Checks length and checksum. The urgent pointer is not looked at: urgent
 -- data is ordinary data (RFC 6093).
 decodeSegment :: Addr -> Addr -> ByteString -> Maybe Segment
-decodeSegment source target b
+decodeSegment = readSegment False
+
+-- | The same; of one whose checksum is known to be good, it is not looked at.
+readSegment :: Bool -> Addr -> Addr -> ByteString -> Maybe Segment
+readSegment good source target b
   | size < 20 || header < 20 || header > size = Nothing
-  | not (isValid (sumBytes b + pseudo source target 6 size)) = Nothing
+  | not good && not (isValid (sumBytes b + pseudo source target 6 size)) = Nothing
   | otherwise = Just Segment
       { segSource = u16 b 0
       , segTarget = u16 b 2
@@ -91,6 +96,22 @@ decodeSegment source target b
 -- | The order of options is of interest in a SYN only.
 putSegment :: [OptionKind] -> Addr -> Addr -> Segment -> Put
 putSegment order source target s = Put size $ \p -> do
+  write p
+  total <- sumPtr p size (pseudo source target 6 size)
+  poke16 p 16 (finish total)
+  where Put size write = putHeaders order s
+
+-- | The same, but in the place of the checksum the sum of the pseudo header:
+-- the interface does the rest.
+putUnsummed :: [OptionKind] -> Addr -> Addr -> Segment -> Put
+putUnsummed order source target s = Put size $ \p -> do
+  write p
+  poke16 p 16 (begun (pseudo source target 6 size))
+  where Put size write = putHeaders order s
+
+-- Without a checksum.
+putHeaders :: [OptionKind] -> Segment -> Put
+putHeaders order s = Put size $ \p -> do
   poke16 p 0 (segSource s)
   poke16 p 2 (segTarget s)
   poke32 p 4 (segSeq s)
@@ -101,10 +122,19 @@ putSegment order source target s = Put size $ \p -> do
   poke32 p 16 0
   options (p `plusPtr` 20)
   body (p `plusPtr` header)
-  total <- sumPtr p size (pseudo source target 6 size)
-  poke16 p 16 (finish total)
   where
     Put n options = putOptions order (hasSyn s) (segOptions s)
     Put len body = putBytes (segPayload s)
     header = 20 + n
     size = header + len
+
+-- | Segments of so many bytes that are together the one; FIN and PSH are the
+-- last's.
+cutSegment :: Int -> Segment -> [Segment]
+cutSegment most s
+  | B.length (segPayload s) <= most = [s]
+  | otherwise =
+      s { segPayload = BU.unsafeTake most (segPayload s)
+        , segFlags = segFlags s .&. complement (flagFin .|. flagPsh) }
+      : cutSegment most s { segPayload = BU.unsafeDrop most (segPayload s)
+                          , segSeq = segSeq s + fromIntegral most }

@@ -56,6 +56,7 @@ openTap name mac = do
     , wireSend = mapM_ (send n)
     , wireMac = mac
     , wireMtu = 1500
+    , wireLarge = 0
     }
 
 -- At most this many frames together.

@@ -300,7 +300,7 @@ GIT_HASH := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 READY := $(LIBS:%=$(B)/lib/halvm/lib/%)
 
 .PHONY: examples demo check
-examples: $(E)/hello $(E)/httpd $(E)/Hello $(E)/web
+examples: $(E)/hello $(E)/httpd $(E)/Hello $(E)/web $(E)/channel
 
 $(E)/%: examples/%.c $(READY) | all
 	@mkdir -p $(@D)
@@ -317,6 +317,12 @@ $(E)/web: $(wildcard examples/web/*.hs) $(READY) | all
 	$(Q)$(B)/bin/halvm-ghc -v0 -O -threaded -iexamples/web \
 		'-optP-DGIT_HASH="$(GIT_HASH)"' -outputdir $@.obj -o $@ \
 		examples/web/Main.hs
+
+$(E)/channel: examples/channel/Main.hs $(READY) \
+		$(shell find haskell/halvm -name '*.hs' -o -name '*.[ch]') | all
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(B)/bin/halvm-ghc -v0 -O -outputdir $@.obj -o $@ $<
 
 # -- halvm-net as an ordinary Linux process, for its tests -----------------------
 

@@ -98,6 +98,8 @@ void core_ready(uint32_t ready);
  * or disk is opened, so that a program without them does not link them. */
 extern void (*core_net_ready)(void);
 extern void (*core_block_ready)(void);
+/* Called for BASE_READY_XEN; NULL until a file of /dev/xen is opened. */
+extern void (*core_xen_ready)(void);
 /* Called for BASE_READY_CONSOLE; NULL until somebody reads the console. */
 extern void (*core_console_ready)(void);
 

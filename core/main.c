@@ -24,6 +24,7 @@ volatile uint8_t core_locked;
 volatile uint8_t core_attention;
 void (*core_net_ready)(void);
 void (*core_block_ready)(void);
+void (*core_xen_ready)(void);
 
 extern const char __ehdr_start[]; /* of the image, by the linker */
 void _start(void);

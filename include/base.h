@@ -48,6 +48,7 @@ enum base_ready {
     BASE_READY_BLOCK = 1u << 3,   /* blk_reap() has something */
     BASE_READY_POWER = 1u << 4,   /* the operator asks for a shutdown */
     BASE_READY_FAULT = 1u << 5,   /* application code faulted: see fault */
+    BASE_READY_XEN = 1u << 6,     /* see base_xen.h */
 };
 
 /* Why application code could not go on (BASE_READY_FAULT). */
@@ -205,6 +206,8 @@ struct base_block_done {
     enum base_status status;
 };
 
+struct base_xen;
+
 struct base {
     uint32_t version; /* BASE_VERSION */
     const char *name; /* "hw", "xenpv", ... for uname and the crash report */
@@ -299,6 +302,10 @@ struct base {
     /* Takes finished requests in any order; returns how many. */
     unsigned (*blk_reap)(unsigned index, struct base_block_done *done,
                          unsigned count);
+
+    /* What there is in a guest of Xen beside all this (base_xen.h); NULL
+     * elsewhere, and where memory for it is wanting. */
+    const struct base_xen *(*xen)(void);
 };
 
 /* What core_main() is told. All of it stays readable for ever. */
@@ -314,12 +321,13 @@ struct base_info {
 
 /*
  * What a program may come to use is known when it is linked. Core calls these
- * before it first asks for a device of the kind, and from nowhere else, so a
- * base in the image can see to it that an image which never gets there is
- * linked without the drivers. A base outside of it makes them empty.
+ * before it first asks for a device of the kind (or for Xen), and from nowhere
+ * else, so a base in the image can see to it that an image which never gets
+ * there is linked without the drivers. A base outside of it makes them empty.
  */
 void base_uses_net(void);
 void base_uses_block(void);
+void base_uses_xen(void);
 
 /* core/main.c. The first thread of the program runs from it. */
 void core_main(const struct base *base, const struct base_info *info)

@@ -63,6 +63,17 @@
 #define LIMIT_XEN_EVENT_PAGES 4    /* each of 1,024 ports; one is the rule */
 #define LIMIT_XEN_EVENT_BURST 1024 /* events handled in one upcall */
 
+/* Of programs (core/xen): handles of /dev/xen */
+#define LIMIT_XEN_PORTS        1024 /* event channels */
+#define LIMIT_XEN_SHARES       1024 /* requests for pages to be shared */
+#define LIMIT_XEN_MAPPINGS     1024 /* requests for pages of others */
+#define LIMIT_XEN_GRANT_BATCH  512  /* pages of one request */
+#define LIMIT_XEN_MAPPED_PAGES 4096 /* pages of others mapped at once */
+#define LIMIT_XEN_TRANSACTIONS 64   /* of XenStore */
+#define LIMIT_XEN_PROGRAM_WATCHES                                              \
+    256 /* of XenStore, and the bytes of one's path and token */
+#define LIMIT_XEN_WATCH_SIZE 448
+
 /* -- devices -- */
 #define LIMIT_BLOCK_DEVICES  16
 #define LIMIT_VIRTQUEUE_SIZE 256

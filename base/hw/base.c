@@ -32,6 +32,7 @@ struct base hw_base = {
     .net_recv = hw_net_recv,
     .blk_submit = hw_blk_submit,
     .blk_reap = hw_blk_reap,
+    .xen = hw_xen_get,
 };
 
 /* Nothing may print before the console, fault (with a report) before the

@@ -91,7 +91,8 @@ extern struct hw_platform hw_platform;
  * next call. */
 const char *hw_option(const char *name);
 
-/* -- what base.h says of devices (devices.c, net.c, blk.c) -- */
+/* -- what base.h says of devices (devices.c, net.c, blk.c, xen_programs.c) --
+ */
 
 /* Whether there are pages enough to make a device ready; BASE_NOMEM if not. */
 bool hw_device_room(void);
@@ -108,6 +109,8 @@ enum base_status hw_blk_submit(unsigned index,
                                const struct base_block_request *request);
 unsigned hw_blk_reap(unsigned index, struct base_block_done *done,
                      unsigned count);
+
+const struct base_xen *hw_xen_get(void); /* xen_programs.c */
 
 /* Whether a disk that is so can do what core asks: the drivers' first check. */
 static inline bool hw_blk_request_is_good(const struct base_device *about,

@@ -18,6 +18,8 @@
 /* Below 2 GiB, for MAP_32BIT; above any image. */
 #define HW_ARENA_START 0x40000000ull     /* 1 GiB */
 #define HW_ARENA_END   0x400000000000ull /* 64 TiB */
+/* Pages of other domains (xen_programs.c): nothing else is near. */
+#define HW_FOREIGN 0x500000000000ull
 
 /* -- assertions: our bugs, and core's -- */
 

@@ -28,6 +28,13 @@ static uint64_t hole(void)
     return (m->ram[m->ram_count - 1].end + HW_LARGE - 1) & ~(HW_LARGE - 1);
 }
 
+uint64_t xen_foreign_physical(unsigned slot)
+{
+    _Static_assert((TABLE_PAGES + STATUS_PAGES) * HW_PAGE <= HW_LARGE,
+                   "the grant table is before it");
+    return hole() + HW_LARGE + slot * HW_PAGE;
+}
+
 static uint8_t *window(void)
 {
     return xen_pv ? (uint8_t *)XENPV_WINDOW : hw_physical(hole());

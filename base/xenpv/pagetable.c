@@ -218,6 +218,15 @@ void xenpv_window_map(unsigned index, uint64_t machine)
     xenpv_entry_write(at, machine | PTE_PRESENT | PTE_WRITE | PTE_NX);
 }
 
+uint64_t xenpv_foreign_entry(uint64_t address)
+{
+    uint64_t before = tables_made, *entry, next;
+    uint64_t at = walk(address, 1, true, &entry, &next);
+
+    hw_accounts.tables += tables_made - before;
+    return at;
+}
+
 void xenpv_window_unmap(unsigned index)
 {
     xenpv_address_map(XENPV_WINDOW + index * HW_PAGE, 0);

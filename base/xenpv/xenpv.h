@@ -59,6 +59,9 @@ void xenpv_frame_set(uint64_t physical, uint64_t machine_frame);
 #define XENPV_WINDOW 0xffffc00000000000ull
 void xenpv_window_map(unsigned index, uint64_t machine);
 void xenpv_window_unmap(unsigned index);
+/* The machine address of the processor's entry for an address outside of all
+ * that is mapped here, for Xen to write: its tables are made, and accounted. */
+uint64_t xenpv_foreign_entry(uint64_t address);
 
 struct xenpv_start {
     uint64_t tables, tables_end; /* what Xen built, top table first */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * /dev: null, zero, full, random, urandom, console, tty, and the links to the
- * process's own descriptors. Disks (/dev/vda, ...) are in block.c and found
- * when they are looked for. Monitor held.
+ * process's own descriptors. Disks (/dev/vda, ...) are in block.c, /dev/xen is
+ * in core/xen; they are found when they are looked for. Monitor held.
  */
 #include <dirent.h>
 #include <sys/sysmacros.h>
@@ -11,6 +11,7 @@
 #include "core/file/node.h"
 #include "core/file/table.h"
 #include "core/random/random.h"
+#include "core/xen/xen.h"
 
 #define CHUNK 256 /* random bytes at a time, on the application's stack */
 
@@ -130,22 +131,34 @@ const struct file_ops *device_find(dev_t device, mode_t *mode)
     return NULL;
 }
 
-/* vda to vdp: the disk becomes a node when somebody asks for it. */
-static struct file_node *disk_lookup(struct file_node *directory,
-                                     const char *name, size_t size, int *error)
+/* vda to vdp, and xen: they become nodes when somebody asks for them. */
+static struct file_node *found_lookup(struct file_node *directory,
+                                      const char *name, size_t size, int *error)
 {
-    if (size != 3 || name[0] != 'v' || name[1] != 'd' || name[2] < 'a' ||
-        name[2] >= 'a' + LIMIT_BLOCK_DEVICES)
+    struct file_node *node;
+
+    if (size != 3)
         return NULL;
-    struct file_node *node = block_node((unsigned)(name[2] - 'a'), error);
+    if (memcmp(name, "xen", 3) == 0)
+        node = xen_directory(error);
+    else if (name[0] == 'v' && name[1] == 'd' && name[2] >= 'a' &&
+             name[2] < 'a' + LIMIT_BLOCK_DEVICES)
+        node = block_node((unsigned)(name[2] - 'a'), error);
+    else
+        return NULL;
     if (node)
         node->made_parent = node_ref(directory);
     return node;
 }
 
-static bool disk_list(struct file_node *directory, uint64_t index, char *name,
-                      unsigned char *type)
+static bool found_list(struct file_node *directory, uint64_t index, char *name,
+                       unsigned char *type)
 {
+    if (xen_base() && index-- == 0) {
+        memcpy(name, "xen", 4);
+        *type = DT_DIR;
+        return true;
+    }
     if (index >= LIMIT_BLOCK_DEVICES)
         return false;
     int error = 0;
@@ -160,8 +173,8 @@ static bool disk_list(struct file_node *directory, uint64_t index, char *name,
 }
 
 static const struct node_ops devices_ops = {
-    .lookup = disk_lookup,
-    .list = disk_list,
+    .lookup = found_lookup,
+    .list = found_list,
 };
 
 static int make_device(struct file_node *directory, size_t i)

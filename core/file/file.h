@@ -54,6 +54,11 @@ struct file_ops {
     /* Where the content at offset lies in memory, for mapping and sendfile:
      * sets *data and returns the bytes there, 0 at the end, -errno. */
     long (*data_at)(struct file *file, off_t offset, const void **data);
+    /* mmap of pages that are the device's: gives their address, at which no
+     * mapping of the application's can be, or -errno; prot is PROT_*. munmap
+     * then asks mem_device_unmap (core/mem/device.h). */
+    long (*map)(struct file *file, uint64_t size, long prot, bool shared,
+                int64_t offset);
     int (*set_flags)(struct file *file, int flags); /* F_SETFL changed them */
     const struct socket_ops *socket;                /* NULL: ENOTSOCK */
     /* The last reference is gone. Frees private; cannot fail. */

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "core/calls.h"
+#include "core/mem/device.h"
 #include "core/mem/mem.h"
 #include "core/mem/vma.h"
 
@@ -241,9 +242,15 @@ long core_mmap(long address, long length, long prot, long flags, long fd,
     return mem_map_range((uint64_t)address, size, prot, flags, 0);
 }
 
+bool (*mem_device_unmap)(uint64_t start, uint64_t size, long *result);
+
 long core_munmap(long address, long length)
 {
     uint64_t start = (uint64_t)address, size = mem_round_up((uint64_t)length);
+    long result;
+    if (mem_device_unmap != NULL && (start & MEM_PAGE_MASK) == 0 && size != 0 &&
+        mem_device_unmap(start, size, &result))
+        return result;
     if ((start & MEM_PAGE_MASK) != 0 || size == 0 ||
         !mem_range_valid(start, size))
         return -EINVAL;

@@ -198,6 +198,21 @@ static long map_checked(struct file *file, uint64_t hint, uint64_t size,
     return start;
 }
 
+/* Its address is not to be chosen: see file_ops.map. */
+static long map_device(struct file *file, uint64_t size, long prot, long flags,
+                       int64_t offset)
+{
+    int mode = file->flags & O_ACCMODE;
+    if (file->flags & O_PATH)
+        return -EBADF;
+    if (mode == O_WRONLY || ((prot & PROT_WRITE) && mode != O_RDWR))
+        return -EACCES;
+    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
+        return -EINVAL;
+    return file->ops->map(file, size, prot, (flags & MAP_TYPE) != MAP_PRIVATE,
+                          offset);
+}
+
 long mem_file_map(uint64_t hint, uint64_t size, long prot, long flags, int fd,
                   int64_t offset)
 {
@@ -213,6 +228,8 @@ long mem_file_map(uint64_t hint, uint64_t size, long prot, long flags, int fd,
         result = -EINVAL;
     else if (offset < 0 || (uint64_t)offset + size < size)
         result = -EOVERFLOW;
+    else if (file->ops->map != NULL)
+        result = map_device(file, size, prot, flags, offset);
     else
         result = map_checked(file, hint, size, prot, flags, offset);
     file_put(file);

@@ -159,6 +159,8 @@ void core_ready(uint32_t ready)
         core_net_ready();
     if ((ready & BASE_READY_BLOCK) && core_block_ready != NULL)
         core_block_ready();
+    if ((ready & BASE_READY_XEN) && core_xen_ready != NULL)
+        core_xen_ready();
     if (ready & BASE_READY_POWER)
         signal_send(SIGTERM, NULL);
     wake_is_async = false;

@@ -26,6 +26,9 @@ static struct slot slots[LIMIT_XEN_EVENTS];
 static unsigned slot_count; /* that were ever used */
 static const struct xen_event_abi *abi;
 
+void (*xen_event_program)(evtchn_port_t port);
+void (*xen_event_program_unmask)(void);
+
 static struct slot *slot_of(evtchn_port_t port)
 {
     unsigned i;
@@ -98,6 +101,15 @@ long xen_event_handle(evtchn_port_t port, void (*handler)(void *),
     return 0;
 }
 
+long xen_event_program_begin(evtchn_port_t port)
+{
+    long status = abi->prepare(port);
+
+    if (status == 0)
+        unmask(port);
+    return status;
+}
+
 void xen_event_close(evtchn_port_t port)
 {
     struct evtchn_close op = {.port = port};
@@ -138,8 +150,11 @@ void xen_event_port(evtchn_port_t port)
 {
     struct slot *slot = slot_of(port);
 
-    if (slot == NULL)
+    if (slot == NULL) {
+        if (xen_event_program != NULL)
+            xen_event_program(port);
         return;
+    }
     slot->fired = true;
     slot->handler(slot->argument);
 }
@@ -149,6 +164,8 @@ void xen_event_unmask_all(void)
     for (unsigned i = 0; i < slot_count; i++)
         if (slots[i].used)
             unmask(slots[i].port);
+    if (xen_event_program_unmask != NULL)
+        xen_event_program_unmask();
 }
 
 void xen_event_dispatch(void)

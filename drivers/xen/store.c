@@ -17,8 +17,8 @@
 #include "drivers/xen/ring.h"
 #include <xen/io/xs_wire.h>
 
+#include "drivers/xen/guest.h"
 #include "drivers/xen/text.h"
-#include "drivers/xen/xen.h"
 #include "halvm_limits.h"
 
 /* Steps of receive(): more than a full ring of the shortest messages takes. A
@@ -69,16 +69,20 @@ static struct {
     struct watch watches[LIMIT_XEN_WATCHES];
     uint64_t tokens; /* handed out so far */
     unsigned pending_count;
+    const struct xen_store_programs *programs; /* NULL: none asked yet */
+    const char *post; /* what of a program's request is not in the ring yet */
+    size_t post_size;
     bool again;          /* some watch has again_ns */
     bool event_new;      /* since the last xen_store_wait() */
     volatile bool noted; /* by the event handler */
 } store;
 
 /* Events for another reason, such as room for requests, are waited for where
- * that matters. */
+ * that matters, but for a program's. */
 static void on_event(void *argument)
 {
-    if (XEN_READ_ONCE(store.ring->rsp_prod) == store.rsp_cons)
+    if (XEN_READ_ONCE(store.ring->rsp_prod) == store.rsp_cons &&
+        store.post_size == 0)
         return;
     store.noted = true;
     hw_ready(BASE_READY_TIMER);
@@ -94,6 +98,8 @@ static int nonsense(const char *why)
     store.health = again ? STORE_LOST : STORE_BROKEN;
     hw_log("xen: store: the daemon ", why,
            again ? "; starting anew" : "; it is not talked to any more", NULL);
+    if (store.programs != NULL)
+        store.programs->anew(); /* who then asks again learns more */
     return -EIO;
 }
 
@@ -105,7 +111,14 @@ static void take_event(const char *payload, uint32_t size)
     uint64_t token;
     struct watch *watch;
 
-    if (path_size >= size || !xen_text_number(payload + path_size, &token))
+    if (path_size >= size)
+        return;
+    if (payload[path_size] == XEN_STORE_PROGRAM_TOKEN &&
+        store.programs != NULL) {
+        store.programs->event(payload, size);
+        return;
+    }
+    if (!xen_text_number(payload + path_size, &token))
         return; /* not one of ours */
     watch = &store.watches[token % LIMIT_XEN_WATCHES];
     if (watch->path == NULL || watch->token != token)
@@ -126,6 +139,9 @@ static int take_message(void)
     store.got = 0;
     if (inbox->head.type == XS_WATCH_EVENT)
         take_event(inbox->payload, inbox->head.len);
+    else if ((inbox->head.req_id & XEN_STORE_PROGRAM_REQUEST) &&
+             store.programs != NULL)
+        store.programs->answer(&inbox->head, inbox->payload);
     else if (store.waiting && inbox->head.req_id == store.request)
         store.answered = true;
     return 0;
@@ -172,42 +188,77 @@ static int receive(void)
 
 /* -- what goes out -- */
 
-/* Puts bytes into the ring as it has room. Whoever made the daemon wait is
- * listened to meanwhile. */
-static int put(const void *data, size_t size, uint64_t deadline)
+/* Puts bytes into the ring as far as it has room; how many, or -EIO. */
+static long put_some(const char *from, size_t size)
 {
     struct xenstore_domain_interface *ring = store.ring;
-    const char *from = data;
+    size_t done = 0;
 
-    while (size > 0) {
+    while (done < size) {
         uint32_t used = store.req_prod - XEN_READ_ONCE(ring->req_cons);
         uint32_t at = MASK_XENSTORE_IDX(store.req_prod);
         size_t piece = XENSTORE_RING_SIZE - at;
 
         if (used > XENSTORE_RING_SIZE)
             return nonsense("takes what was not sent");
-        if (used == XENSTORE_RING_SIZE) {
-            if (hw_base.clock_monotonic() >= deadline)
-                return nonsense("takes no requests");
-            xen_event_notify(store.port);
-            if (receive() != 0)
-                return -EIO;
-            xen_event_wait(store.port, deadline);
-            continue;
-        }
+        if (used == XENSTORE_RING_SIZE)
+            break;
         if (piece > XENSTORE_RING_SIZE - used)
             piece = XENSTORE_RING_SIZE - used;
-        if (piece > size)
-            piece = size;
+        if (piece > size - done)
+            piece = size - done;
         xen_mb(); /* the room is there before it is filled */
-        memcpy(ring->req + at, from, piece);
+        memcpy(ring->req + at, from + done, piece);
         xen_wmb();
         store.req_prod += (uint32_t)piece;
         XEN_WRITE_ONCE(ring->req_prod, store.req_prod);
-        from += piece;
-        size -= piece;
+        done += piece;
     }
-    return 0;
+    return (long)done;
+}
+
+/* Puts all of it. Whoever made the daemon wait is listened to meanwhile. */
+static int put(const void *data, size_t size, uint64_t deadline)
+{
+    const char *from = data;
+
+    for (;;) {
+        long done = put_some(from, size);
+
+        if (done < 0)
+            return -EIO;
+        from += done;
+        size -= (size_t)done;
+        if (size == 0)
+            return 0;
+        if (hw_base.clock_monotonic() >= deadline)
+            return nonsense("takes no requests");
+        xen_event_notify(store.port);
+        if (receive() != 0)
+            return -EIO;
+        xen_event_wait(store.port, deadline);
+    }
+}
+
+/* Puts what there is room for of a program's request. */
+static void post_some(void)
+{
+    long done = put_some(store.post, store.post_size);
+
+    if (done <= 0)
+        return;
+    store.post += done;
+    store.post_size -= (size_t)done;
+    xen_event_notify(store.port);
+}
+
+/* A request of ours must not come into the middle of a program's. */
+static int post_finish(uint64_t deadline)
+{
+    size_t size = store.post_size;
+
+    store.post_size = 0;
+    return size > 0 ? put(store.post, size, deadline) : 0;
 }
 
 /* Sends a request and waits; the length of the answer, which stands in the
@@ -221,8 +272,9 @@ static long ask(uint32_t type, xen_store_transaction t,
 
     for (unsigned i = 0; i < count; i++)
         head.len += (uint32_t)pieces[i].size;
-    head.req_id = ++store.request;
-    if (put(&head, sizeof(head), deadline) != 0)
+    store.request = (store.request + 1) & ~XEN_STORE_PROGRAM_REQUEST;
+    head.req_id = store.request;
+    if (post_finish(deadline) != 0 || put(&head, sizeof(head), deadline) != 0)
         return -EIO;
     for (unsigned i = 0; i < count; i++)
         if (put(pieces[i].data, pieces[i].size, deadline) != 0)
@@ -266,12 +318,15 @@ static void indices_take(void)
     store.req_prod = XEN_READ_ONCE(store.ring->req_prod);
     store.rsp_cons = XEN_READ_ONCE(store.ring->rsp_cons);
     store.got = 0;
+    store.post_size = 0;
     store.waiting = store.answered = false;
 }
 
-/* The daemon has forgotten our watches. */
+/* The daemon has forgotten our watches, and the programs'. */
 static void watches_again(void)
 {
+    if (store.programs != NULL)
+        store.programs->anew();
     for (unsigned i = 0; i < LIMIT_XEN_WATCHES; i++)
         if (store.watches[i].path != NULL && store.health == STORE_GOOD)
             watch_send(XS_WATCH, &store.watches[i]);
@@ -467,6 +522,25 @@ long xen_store_write_number(xen_store_transaction t, const char *path,
     return xen_store_write(t, path, text);
 }
 
+/* -- for programs -- */
+
+void xen_store_programs_set(const struct xen_store_programs *programs)
+{
+    store.programs = programs;
+}
+
+long xen_store_post(const void *data, size_t size)
+{
+    long result = begin();
+
+    if (result != 0 || size == 0)
+        return result;
+    store.post = data;
+    store.post_size = size;
+    post_some();
+    return store.health == STORE_GOOD ? 0 : -EIO;
+}
+
 /* -- watches -- */
 
 static void watch_forget(struct watch *watch)
@@ -594,6 +668,8 @@ void xen_store_work(void)
     store.noted = false;
     if (begin() != 0 || receive() != 0)
         return;
+    if (store.post_size > 0)
+        post_some();
     for (unsigned i = 0; i < LIMIT_XEN_WATCHES; i++) {
         struct watch *watch = &store.watches[i];
 

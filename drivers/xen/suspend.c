@@ -11,6 +11,8 @@
 #include "drivers/xen/guest.h"
 
 void (*xen_resume_devices)(void);
+void (*xen_resume_programs)(void);
+bool (*xen_programs_can_suspend)(void);
 
 /* 0 in the new domain, 1 if it was called off, or -errno. A toolstack may let
  * the same domain go on without a word (libxl_domain_resume() for guests that
@@ -39,8 +41,15 @@ static long machine_suspend(void)
 
 void xen_suspend(void)
 {
-    long status = machine_suspend();
+    long status;
 
+    if (xen_programs_can_suspend != NULL && !xen_programs_can_suspend()) {
+        hw_log("xen: not suspended: the program has pages of another domain "
+               "mapped",
+               NULL);
+        return;
+    }
+    status = machine_suspend();
     if (status < 0)
         hw_log("xen: the domain could not be suspended", NULL);
     if (status != 0)
@@ -50,6 +59,8 @@ void xen_suspend(void)
                      xen_rings.console_port);
     xen_console_input_init();
     xen_grant_resume();
+    if (xen_resume_programs != NULL)
+        xen_resume_programs();
     xen_control_resume();
     if (xen_resume_devices != NULL)
         xen_resume_devices();

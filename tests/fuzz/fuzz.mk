@@ -24,13 +24,16 @@ fuzz_virtio_blk_fuzz := drivers/virtio/ring.c
 fuzz_virtio_net_fuzz := drivers/virtio/ring.c drivers/net/frame.c
 fuzz_virtio_ring_fuzz := drivers/virtio/ring.c
 fuzz_xen_store_fuzz := drivers/xen/text.c
-fuzz_xen_store_fuzz_included := drivers/xen/store.c
+fuzz_xen_store_fuzz_included := drivers/xen/store.c \
+	drivers/xen/store_programs.c
 fuzz_xen_net_fuzz := drivers/xen/text.c drivers/net/frame.c
 fuzz_xen_net_fuzz_included := drivers/xen/bus.c drivers/xen/net.c \
 	drivers/xen/net_send.c
 fuzz_xen_blk_fuzz := drivers/xen/text.c
 fuzz_xen_blk_fuzz_included := drivers/xen/bus.c drivers/xen/blk.c
-XEN_FUZZ := xen_store_fuzz xen_net_fuzz xen_blk_fuzz
+fuzz_xen_programs_fuzz_included := core/xen/store.c
+fuzz_xen_ring_fuzz := haskell/halvm/cbits/xen_ring.c
+XEN_FUZZ := xen_store_fuzz xen_net_fuzz xen_blk_fuzz xen_programs_fuzz
 $(foreach fuzz,$(XEN_FUZZ),$(eval fuzz_$(fuzz)_flags := $(XEN_CFLAGS)))
 
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*_fuzz.c))

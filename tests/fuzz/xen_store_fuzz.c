@@ -2,14 +2,15 @@
 /*
  * drivers/xen/store.c with a hostile daemon: the input is what the daemon
  * writes into the ring, indices and all, between and within our requests.
- * Every request ends, what is handed out lies in the room that was given, and
- * the store is given up with one line a reset at most.
+ * Every request ends, the programs' do not wait, what is handed out lies in the
+ * room that was given, and the store is given up with one line a reset at most.
  *
  * Links drivers/xen/text.c.
  */
 #include <stdio.h>
 
 #include "drivers/xen/store.c"
+#include "drivers/xen/store_programs.c"
 
 #include "xen_mock.h"
 
@@ -28,9 +29,11 @@ static uint8_t next(void)
 /* A message that is well made but for what the input says. */
 static void message(void)
 {
-    struct xsd_sockmsg head = {.type = next() % (XS_TYPE_COUNT + 1),
-                               .req_id = store.request + next() % 3 - 1,
-                               .len = next()};
+    struct xsd_sockmsg head = {
+        .type = next() % (XS_TYPE_COUNT + 1),
+        .req_id = next() % 2 ? programs.number | XEN_STORE_PROGRAM_REQUEST
+                             : store.request + next() % 3 - 1,
+        .len = next()};
     uint8_t bytes[sizeof(head) + 256];
 
     if (next() == 0)
@@ -74,6 +77,26 @@ static void changed(void *argument, const char *path)
 {
 }
 
+static void program_send(void)
+{
+    char data[BASE_XEN_PAYLOAD_MAX] = "a";
+    const struct base_xen_message request = {
+        .type = next(), .size = next() * 16u, .data = data};
+
+    xen_programs_store_send(&request);
+}
+
+static void program_receive(void)
+{
+    char *data = malloc(BASE_XEN_PAYLOAD_MAX);
+    struct base_xen_message got = {.data = data};
+
+    if (xen_programs_store_receive(&got) != BASE_XEN_STORE_NOTHING &&
+        got.size > BASE_XEN_PAYLOAD_MAX)
+        abort();
+    free(data);
+}
+
 static void ask_something(void)
 {
     size_t room = next();
@@ -81,7 +104,13 @@ static void ask_something(void)
     uint64_t number;
     long result = 0;
 
-    switch (next() % 8) {
+    switch (next() % 10) {
+    case 8:
+        program_send();
+        break;
+    case 9:
+        program_receive();
+        break;
     case 0:
         result = xen_store_read(0, "a", out, room + 1);
         break;
@@ -126,6 +155,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ring.req_prod = ring.req_cons = ring.rsp_prod = ring.rsp_cons =
         next() * 0x01010101u;
     xen_store_init(&ring, PORT);
+    memset(&programs, 0, sizeof(programs));
+    if (!xen_programs_store_init())
+        abort();
     while (input < input_end)
         ask_something();
     if (mock_log_lines > 2 * LIMIT_XEN_RECONNECTS + 1)

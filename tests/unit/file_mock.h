@@ -19,9 +19,11 @@
 #include "core/options.h"
 #include "core/random/random.h"
 #include "core/time/time.h"
+#include "core/xen/xen.h"
 
 void (*core_net_ready)(void);
 void (*core_block_ready)(void);
+void (*core_xen_ready)(void);
 
 long core_copy_string(char *to, const char *user_from, size_t size)
 {
@@ -188,6 +190,17 @@ static enum base_status mock_dev_get(enum base_device_kind kind, unsigned index,
 
 void base_uses_block(void)
 {
+}
+
+/* core/xen: there is none. */
+const struct base_xen *xen_base(void)
+{
+    return NULL;
+}
+
+struct file_node *xen_directory(int *error)
+{
+    return NULL;
 }
 
 static struct base file_base;

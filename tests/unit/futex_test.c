@@ -8,6 +8,7 @@
 
 void (*core_net_ready)(void);
 void (*core_block_ready)(void);
+void (*core_xen_ready)(void);
 
 enum {
     WAIT,

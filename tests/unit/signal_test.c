@@ -13,6 +13,7 @@
 
 void (*core_net_ready)(void);
 void (*core_block_ready)(void);
+void (*core_xen_ready)(void);
 
 /* Where handlers return to: see arch/x86_64/switch.S, which has it. */
 

@@ -232,6 +232,7 @@ static void test_clone_refused(void)
 
 void (*core_net_ready)(void);
 void (*core_block_ready)(void);
+void (*core_xen_ready)(void);
 
 static void all(void)
 {

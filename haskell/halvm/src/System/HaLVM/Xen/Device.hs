@@ -1,0 +1,75 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- | What the modules of System.HaLVM.Xen share: domains, files of @\/dev\/xen@,
+-- errors.
+module System.HaLVM.Xen.Device
+  ( DomainId (..), Access (..)
+  , Device, openDevice, withDevice, closeDevice, waitReadable, waitWritable
+  , xenError, xenFail, isAgain
+  ) where
+
+import Control.Concurrent (threadWaitRead, threadWaitWrite)
+import Control.Concurrent.MVar
+import Control.Exception (mask_)
+import Data.Word (Word16)
+import Foreign.C.Error (Errno (..), eAGAIN, eBADF, errnoToIOError)
+import Foreign.C.String (CString, withCString)
+import Foreign.C.Types (CInt (..))
+import GHC.Conc (closeFdWith)
+import System.Posix.IO (closeFd)
+import System.Posix.Types (Fd (..))
+
+foreign import ccall unsafe "hs_xen_open" c_open :: CString -> IO CInt
+
+-- | The number by which Xen knows a domain; dom0 is 0.
+newtype DomainId = DomainId Word16
+  deriving (Eq, Ord)
+
+instance Show DomainId where
+  show (DomainId n) = show n
+
+instance Read DomainId where
+  readsPrec d text = [(DomainId n, rest) | (n, rest) <- readsPrec d text]
+
+-- | What another domain may do with a page.
+data Access = ReadOnly | ReadWrite
+  deriving (Eq, Ord, Show)
+
+-- | An open file of @\/dev\/xen@.
+data Device = Device String (MVar (Maybe CInt))
+
+openDevice :: String -> IO Device
+openDevice name = mask_ $ do
+  fd <- withCString path c_open
+  if fd < 0
+    then xenFail path (Errno (negate fd))
+    else Device path <$> newMVar (Just fd)
+  where path = "/dev/xen/" ++ name
+
+-- | Who waits for it gets an error. A second time does nothing.
+closeDevice :: Device -> IO ()
+closeDevice (Device _ place) = mask_ $ do
+  fd <- swapMVar place Nothing
+  maybe (pure ()) (closeFdWith closeFd . Fd) fd
+
+-- | The descriptor, for a call that does not wait; it is not closed meanwhile.
+withDevice :: Device -> (CInt -> IO a) -> IO a
+withDevice (Device path place) action =
+  withMVar place (maybe (xenFail path eBADF) action)
+
+waitReadable, waitWritable :: Device -> IO ()
+waitReadable = waitWith threadWaitRead
+waitWritable = waitWith threadWaitWrite
+
+waitWith :: (Fd -> IO ()) -> Device -> IO ()
+waitWith wait (Device path place) =
+  readMVar place >>= maybe (xenFail path eBADF) (wait . Fd)
+
+xenError :: String -> Errno -> IOError
+xenError what errno = errnoToIOError what errno Nothing Nothing
+
+xenFail :: String -> Errno -> IO a
+xenFail what errno = ioError (xenError what errno)
+
+-- | A result that says: not now.
+isAgain :: Integral a => a -> Bool
+isAgain n = let Errno e = eAGAIN in toInteger n == negate (toInteger e)

@@ -18,12 +18,12 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "reroute/descriptor.h"
 #include "reroute/service.h"
+#include "statx.h"
 
 #define BLOCK 4096
 
@@ -82,43 +82,10 @@ int file_stat(const struct file_mount *mount, const char *path,
     return 0;
 }
 
-/* struct statx of linux/stat.h, which libc hides. */
-struct statx_time {
-    int64_t seconds;
-    uint32_t nanoseconds;
-    int32_t unused;
-};
-struct statx_answer {
-    uint32_t mask, block_size;
-    uint64_t attributes;
-    uint32_t links, uid, gid;
-    uint16_t mode, unused;
-    uint64_t inode, size, blocks, attributes_mask;
-    struct statx_time atime, btime, ctime, mtime;
-    uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
-    uint64_t spare[14];
-};
-_Static_assert(sizeof(struct statx_answer) == 256, "linux/stat.h");
-#define STATX_BASIC 0x7ffu
-
 int file_statx(const struct stat *from, void *user)
 {
-    struct statx_answer out = {0};
+    struct statx_answer out = statx_of(from);
 
-    out.mask = STATX_BASIC;
-    out.block_size = BLOCK;
-    out.links = (uint32_t)from->st_nlink;
-    out.uid = from->st_uid;
-    out.gid = from->st_gid;
-    out.mode = (uint16_t)from->st_mode;
-    out.inode = from->st_ino;
-    out.size = (uint64_t)from->st_size;
-    out.blocks = (uint64_t)from->st_blocks;
-    out.mtime = (struct statx_time){from->st_mtim.tv_sec,
-                                    (uint32_t)from->st_mtim.tv_nsec, 0};
-    out.atime = out.ctime = out.mtime;
-    out.dev_major = major(from->st_dev);
-    out.dev_minor = minor(from->st_dev);
     return halvm_copy_out(user, &out, sizeof out);
 }
 

@@ -4,7 +4,6 @@
  * readlink. Monitor held; nothing here blocks.
  */
 #include <sys/statfs.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "core/calls.h"
@@ -12,6 +11,7 @@
 #include "core/file/stat.h"
 #include "core/file/table.h"
 #include "core/mem/mem.h"
+#include "statx.h"
 
 #define AT_STATX_TYPES 0x6000 /* AT_STATX_FORCE_SYNC, AT_STATX_DONT_SYNC */
 #define AT_AUTOMOUNT   0x800  /* AT_NO_AUTOMOUNT */
@@ -69,31 +69,7 @@ long core_newfstatat(long a, long b, long c, long d)
     return stat_out(a, b, c, flags);
 }
 
-/* struct statx of linux/stat.h; libc's may hide it. */
-struct statx_time {
-    int64_t seconds;
-    uint32_t nanoseconds;
-    int32_t unused;
-};
-struct statx_answer {
-    uint32_t mask, block_size;
-    uint64_t attributes;
-    uint32_t links, uid, gid;
-    uint16_t mode, unused;
-    uint64_t ino, size, blocks, attributes_mask;
-    struct statx_time atime, btime, ctime, mtime;
-    uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
-    uint64_t more[14];
-};
-_Static_assert(sizeof(struct statx_answer) == 256, "linux/stat.h");
-
-#define STATX_BASIC    0x7ff
 #define STATX_RESERVED 0x80000000u
-
-static struct statx_time statx_time(const struct timespec *ts)
-{
-    return (struct statx_time){ts->tv_sec, (uint32_t)ts->tv_nsec, 0};
-}
 
 long core_statx(long a, long b, long c, long d, long e)
 {
@@ -108,24 +84,7 @@ long core_statx(long a, long b, long c, long d, long e)
     int error = stat_at(a, b, flags, &from);
     if (error < 0)
         return error;
-    struct statx_answer out = {
-        .mask = STATX_BASIC,
-        .block_size = (uint32_t)from.st_blksize,
-        .links = (uint32_t)from.st_nlink,
-        .uid = from.st_uid,
-        .gid = from.st_gid,
-        .mode = (uint16_t)from.st_mode,
-        .ino = from.st_ino,
-        .size = (uint64_t)from.st_size,
-        .blocks = (uint64_t)from.st_blocks,
-        .atime = statx_time(&from.st_atim),
-        .ctime = statx_time(&from.st_ctim),
-        .mtime = statx_time(&from.st_mtim),
-        .rdev_major = major(from.st_rdev),
-        .rdev_minor = minor(from.st_rdev),
-        .dev_major = major(from.st_dev),
-        .dev_minor = minor(from.st_dev),
-    };
+    struct statx_answer out = statx_of(&from);
     return core_copy_out((void *)e, &out, sizeof(out));
 }
 

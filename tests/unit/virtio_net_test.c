@@ -14,13 +14,12 @@
 #define MOCK_RING_SIZE 64
 #include "tests/fuzz/virtio_mock.h"
 
-#define ROOMS       48
+#define ROOMS_RECEIVE virtio_net_recv
+#include "net_rooms.h"
+
 #define HEADER_SIZE ((uint32_t)sizeof(struct header))
 
 static struct base_device device;
-static uint8_t large[2 * LIMIT_FRAME_LARGE];
-static uint8_t rooms_data[ROOMS][LIMIT_FRAME_SIZE];
-static struct base_net_frame rooms[ROOMS];
 static uint16_t seen; /* of the receive queue's available ring */
 
 static void start(uint64_t features)
@@ -31,37 +30,6 @@ static void start(uint64_t features)
     mock_config = 0;
     CHECK(virtio_net_get(0, &device) == BASE_OK);
     seen = 0;
-}
-
-static void fill(unsigned seed)
-{
-    for (unsigned i = 0; i < sizeof(large); i++)
-        large[i] = (uint8_t)((i * 2654435761u + seed) >> 24);
-}
-
-static unsigned listen_in(unsigned count)
-{
-    for (unsigned i = 0; i < ROOMS; i++)
-        rooms[i] = (struct base_net_frame){
-            .data = rooms_data[i], .size = LIMIT_FRAME_SIZE, .flags = 0xff};
-    return virtio_net_recv(0, rooms, count);
-}
-
-/* As in xen_net_large_test.c. */
-static unsigned check_rooms(unsigned at, uint32_t size, uint32_t flags)
-{
-    uint32_t done = 0;
-    unsigned first = at;
-
-    for (bool more = true; more; at++) {
-        more = rooms[at].flags & BASE_NET_MORE;
-        CHECK((rooms[at].flags & ~BASE_NET_MORE) == (at == first ? flags : 0));
-        CHECK(rooms[at].size > 0 && done + rooms[at].size <= size);
-        CHECK(memcmp(rooms[at].data, large + done, rooms[at].size) == 0);
-        done += rooms[at].size;
-    }
-    CHECK(done == size);
-    return at - first;
 }
 
 /* The device gives `size` bytes of the frame; says: how many buffers it says
@@ -132,7 +100,7 @@ static void test_receive(void)
     for (uint32_t i = 0; i < 3000; i++) {
         uint32_t size = 14 + i * 32761 % (LIMIT_FRAME_LARGE - 13);
 
-        fill(i);
+        fill_large(i);
         device_gives(size,
                      (i % 2 ? HEADER_GSO_TCP4 : HEADER_GSO_TCP6) |
                          (i % 3 ? 0 : HEADER_GSO_ECN),
@@ -152,7 +120,7 @@ static void test_receive(void)
 static void test_rooms(void)
 {
     start(~0ull);
-    fill(1);
+    fill_large(1);
     device_gives(60, 0, 0, 0, 0);
     device_gives(4000, HEADER_GSO_TCP4, 0, 0, 0);
     device_gives(61, 0, 0, 0, 0);
@@ -173,22 +141,10 @@ static void test_rooms(void)
     check_idle();
 }
 
-/* Two rooms, the second for all that does not fit into the first: packet.c's.
- * No frame is lost for want of more, and none joins one that has begun. */
-static unsigned listen_in_two(void)
-{
-    for (unsigned i = 0; i < 2; i++)
-        rooms[i] = (struct base_net_frame){
-            .data = rooms_data[i],
-            .size = i ? LIMIT_FRAME_LARGE - LIMIT_FRAME_SIZE : LIMIT_FRAME_SIZE,
-            .flags = 0xff};
-    return virtio_net_recv(0, rooms, 2);
-}
-
 static void test_two_rooms(void)
 {
     start(~0ull);
-    fill(1);
+    fill_large(1);
     device_gives(60, 0, 0, 0, 0);
     device_gives(30000, HEADER_GSO_TCP4, 0, 0, 0);
     CHECK(listen_in_two() == 2 && check_rooms(0, 60, 0) == 1);
@@ -215,7 +171,7 @@ static void check_dropped(void)
 static void test_rules(void)
 {
     start(~0ull);
-    fill(2);
+    fill_large(2);
     /* Too large; too large for what it says that it is. */
     device_gives(LIMIT_FRAME_LARGE, HEADER_GSO_TCP4, 0, 0, 0);
     CHECK(listen_in(ROOMS) == 43);
@@ -323,7 +279,7 @@ static void test_send(void)
         uint32_t size = 67 + i * 1361 % (device.cut_size_max - 66);
         uint8_t type = i % 2 ? 6 : 4;
 
-        fill(i);
+        fill_large(i);
         CHECK(send_large(size, 900 + i % 1000, type) > 0);
         device_takes(size, type, true);
     }
@@ -331,7 +287,7 @@ static void test_send(void)
     CHECK(nics[0].transmit.queue.ring.free_count == MOCK_RING_SIZE - 1);
     device_takes(1000, 4, true);
     /* Two of the largest, and no part of a third. */
-    fill(1);
+    fill_large(1);
     CHECK(send_large(device.cut_size_max, 1500, 4) > 0);
     CHECK(send_large(device.cut_size_max, 1500, 4) > 0);
     CHECK(send_large(67, 67, 4) == 0);

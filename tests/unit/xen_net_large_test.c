@@ -7,45 +7,14 @@
  */
 #include "xen_net_mock.h"
 
-#define ROOMS 48
-
-static uint8_t large[LIMIT_FRAME_LARGE + 1];
-static uint8_t rooms_data[ROOMS][LIMIT_FRAME_SIZE];
-static struct base_net_frame rooms[ROOMS];
-
-static unsigned listen_in(unsigned count)
-{
-    for (unsigned i = 0; i < ROOMS; i++)
-        rooms[i] = (struct base_net_frame){
-            .data = rooms_data[i], .size = LIMIT_FRAME_SIZE, .flags = 0xff};
-    return xen_net_recv(0, rooms, count);
-}
+#define ROOMS_RECEIVE xen_net_recv
+#include "net_rooms.h"
 
 static void fill(unsigned seed)
 {
-    for (unsigned i = 0; i < sizeof(large); i++)
-        large[i] = (uint8_t)((i * 2654435761u + seed) >> 24);
+    fill_large(seed);
     large[12] = 0x08;
     large[13] = 0x00;
-}
-
-/* Whether rooms from `at` on hold the first `size` bytes of the frame; returns
- * how many do. */
-static unsigned check_rooms(unsigned at, uint32_t size, uint32_t flags)
-{
-    uint32_t done = 0;
-    unsigned first = at;
-
-    for (bool more = true; more; at++) {
-        more = rooms[at].flags & BASE_NET_MORE;
-        CHECK((rooms[at].flags & ~BASE_NET_MORE) == (at == first ? flags : 0));
-        CHECK(rooms[at].size > 0);
-        CHECK(done + rooms[at].size <= size);
-        CHECK(memcmp(rooms[at].data, large + done, rooms[at].size) == 0);
-        done += rooms[at].size;
-    }
-    CHECK(done == size);
-    return at - first;
 }
 
 /* The backend gives `size` bytes of the frame in slots of `part` bytes. */
@@ -137,18 +106,6 @@ static void test_rooms(void)
     backend_answer((struct netif_rx_response){.status = 2000}, large + 100, 0);
     CHECK(listen_in(3) == 2 && check_rooms(0, 2100, 0) == 2);
     check_whole_ring();
-}
-
-/* Two rooms, the second for all that does not fit into the first: packet.c's.
- * No frame is lost for want of more, and none joins one that has begun. */
-static unsigned listen_in_two(void)
-{
-    for (unsigned i = 0; i < 2; i++)
-        rooms[i] = (struct base_net_frame){
-            .data = rooms_data[i],
-            .size = i ? LIMIT_FRAME_LARGE - LIMIT_FRAME_SIZE : LIMIT_FRAME_SIZE,
-            .flags = 0xff};
-    return xen_net_recv(0, rooms, 2);
 }
 
 static void test_two_rooms(void)

@@ -26,8 +26,8 @@ struct statx_answer {
 };
 _Static_assert(sizeof(struct statx_answer) == 256, "linux/stat.h");
 
-#define STATX_BASIC 0x7ffu /* all that stat() gives; STATX_BASIC_STATS there   \
-                            */
+/* All that stat() gives (there: STATX_BASIC_STATS). */
+#define STATX_BASIC 0x7ffu
 
 static inline struct statx_time statx_time(const struct timespec *time)
 {

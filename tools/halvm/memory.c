@@ -15,7 +15,8 @@
  *   the heap      GHC's: a block of 1 MiB, and what its runtime allocates with
  *                 malloc
  *   its threads   the threaded runtime has five: 132 KiB of stack each, and a
- *                 page in core
+ *                 page in core; and the governor's watcher, whose stack is 64
+ *                 KiB in the threaded runtime, 16 in the other
  *
  * The sizes below were read from /proc/halvm/memory at start;
  * tests/tools/memory.sh boots at the sum.
@@ -32,7 +33,8 @@
 #define NETWORK       (176 * KIB)
 #define CONNECTIONS   (256 * KIB)
 #define HEAP          (1024 * KIB + 64 * KIB)
-#define THREADS       (5 * (132 + 4) * KIB)
+#define WATCHER       ((16 + 12) * KIB)
+#define THREADS       ((5 * (132 + 4) + 64 + 12) * KIB)
 
 /* Room to work in, for the size that is recommended: copying live data takes
  * as much again, and the network may hold a quarter (LIMIT_NET_SHARE). */
@@ -71,7 +73,9 @@ void memory_sum(const struct image *image, struct memory_sum *sum)
         .core = CORE,
         .network = image->network ? NETWORK : 0,
         .heap = image->haskell ? HEAP : 0,
-        .threads = image->threaded ? THREADS : 0,
+        .threads = image->threaded  ? THREADS
+                   : image->haskell ? WATCHER
+                                    : 0,
     };
     if (image->network && image->threaded)
         sum->network += CONNECTIONS;

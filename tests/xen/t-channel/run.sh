@@ -5,7 +5,6 @@
 # where the same file is a Linux process; and in the end nothing stays granted,
 # bound, or in XenStore.
 #
-# long: half a minute
 # files: build/examples/channel
 # timeout: 300
 . /lib/lib.sh

@@ -105,7 +105,8 @@ W_ budget_free(void)
     total = budget_total();
     used = world == WORLD_RLIMIT
                ? rlimit_used()
-               : group_used(&group) + budget_reserve_mb() * MB;
+               : group_used(&group) +
+                     (budget_reserve_mb() + budget_held_mb()) * MB;
     return total > used ? total - used : 0;
 }
 
@@ -245,12 +246,51 @@ void budget_reserve_fill(void)
     }
 }
 
+/* -- room for a collection -- */
+
+static char *held;
+static W_ held_mb;
+
+W_ budget_held_mb(void)
+{
+    return held_mb;
+}
+
+bool budget_hold(W_ mb)
+{
+    if (world == WORLD_GROUP && mb > budget_free() / MB)
+        return false;
+    held = map(NULL, mb * MB, PROT_READ | PROT_WRITE, 0);
+    held_mb = held != NULL ? mb : 0;
+    return held != NULL;
+}
+
+static W_ held_spend(W_ pieces)
+{
+    W_ spent = pieces < held_mb ? pieces : held_mb;
+
+    if (spent > 0) {
+        held_mb -= spent;
+        munmap(held + held_mb * MB, spent * MB);
+    }
+    return spent;
+}
+
+void budget_hold_end(void)
+{
+    held_spend(held_mb);
+}
+
 bool budget_reserve_spend(W_ size)
 {
     W_ pieces = (size + MB - 1) / MB;
+    W_ spent = held_spend(pieces);
 
+    if (spent == pieces)
+        return true;
+    pieces -= spent;
     if (reserve_mb == 0)
-        return false;
+        return spent > 0;
     for (; pieces > 0 && reserve_mb > 0; pieces--)
         munmap(reserve_at[--reserve_mb], MB);
     return true;

@@ -65,6 +65,16 @@ bool budget_reserve_spend(W_ size); /* false: there is none left */
 W_ budget_reserve_mb(void);         /* held now */
 W_ budget_reserve_target_mb(void);  /* what is held when all is well */
 
+/*
+ * Room for one collection, which others could take while it runs: so many
+ * megablocks, at least one, mapped at once or none (false), which
+ * budget_reserve_spend gives away before the reserve. What is left goes back at
+ * the end. By the thread that collects.
+ */
+bool budget_hold(W_ mb);
+void budget_hold_end(void);
+W_ budget_held_mb(void);
+
 /* -- limit.c -- */
 
 /* Both false: not decided yet. */
@@ -80,6 +90,8 @@ W_ limit_blocks(W_ free_mb);
 bool limit_is_scattered(void);
 /* Blocks that were live after the last major collection. */
 W_ limit_blocks_live(void);
+/* Whether the limit is the user's, -M. */
+bool limit_is_users(void);
 
 /* -- ask.c -- */
 
@@ -101,9 +113,6 @@ void shortage_stop(void);  /* it ends */
 void shortage_gc_begins(void);
 /* With the bytes that the budget had then. */
 void shortage_gc_ends(bool major, W_ total, W_ free);
-/* Whether C code goes on taking memory during this collection, which is for
- * its sake. */
-bool shortage_collects_beside_c(void);
 /* Whether the C finalizers have to wait: C code that called malloc is on the
  * stack, or waits, and may hold locks. */
 bool shortage_defers_finalizers(void);
@@ -119,6 +128,8 @@ bool shortage_malloc_failed(W_ size);
 
 /* Prints who holds what on standard error. */
 void report_accounts(void);
+/* HeapOverflow was thrown and not caught: says so, and who holds what. */
+void report_uncaught(void);
 /* Out of memory: says so, says who holds what, ends with EXIT_HEAPOVERFLOW. */
 void report_end(W_ wanted, const char *whom) __attribute__((noreturn));
 /* A flag that cannot be obeyed: three lines, and the end. */

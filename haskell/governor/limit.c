@@ -35,7 +35,7 @@ static W_ blocks_live;    /* after the last major collection */
 /* Live data that leaves less than half of this to allocate in is too much:
  * with the runtime's 3 percent a program near its limit does little but
  * collect. */
-#define FREE_PERCENT 10
+#define FREE_PERCENT 7
 
 static W_ max(W_ a, W_ b)
 {
@@ -84,6 +84,11 @@ W_ limit_blocks(W_ free_mb)
     if (user_limit != 0)
         limit = min(limit, user_limit);
     return min(max(limit, 1), UINT32_MAX);
+}
+
+bool limit_is_users(void)
+{
+    return user_limit != 0;
 }
 
 void limit_defaults(void)
@@ -143,6 +148,16 @@ static W_ blocks_young(void)
     return blocks;
 }
 
+/* Megablocks that so many blocks take beyond what is free inside those that the
+ * runtime has, and the reserve; and one for the ends of groups. */
+static W_ outside_wanted(W_ blocks)
+{
+    W_ inside = blocks_inside() + budget_reserve_mb() * BLOCKS_PER_MBLOCK;
+
+    blocks += 2 * BLOCKS_PER_MBLOCK - 1;
+    return blocks > inside ? (blocks - inside) / BLOCKS_PER_MBLOCK : 0;
+}
+
 /*
  * The oldest generation is copied if there is room for a second one, else
  * compacted where it is (rts/sm/Compact.c), which is slower, and leaves what
@@ -150,10 +165,20 @@ static W_ blocks_young(void)
  */
 static bool has_room_to_copy(W_ old, W_ free_mb)
 {
-    W_ outside = (free_mb + budget_reserve_mb()) * BLOCKS_PER_MBLOCK;
+    return outside_wanted(blocks_young() + old) <= free_mb;
+}
 
-    return blocks_young() + old + BLOCKS_PER_MBLOCK <=
-           blocks_inside() + outside;
+/* In the threaded runtime C code may take what is free while a collection runs:
+ * what that needs is held for it. */
+static bool hold_room_for(W_ blocks)
+{
+#if defined(THREADED_RTS)
+    W_ mb = outside_wanted(blocks);
+
+    return mb == 0 || budget_hold(mb);
+#else
+    return outside_wanted(blocks) <= budget_free_mb();
+#endif
 }
 
 /*
@@ -174,10 +199,13 @@ void limit_gc_begins(void)
     free_mb = budget_free_mb();
     RtsFlags.GcFlags.maxHeapSize = (uint32_t)limit_blocks(free_mb);
     RtsFlags.GcFlags.compact = true;
-    if (shortage_collects_beside_c())
-        free_mb = 0; /* it may be gone before it is used */
-    if (n_capabilities == 1 && !has_room_to_copy(oldest_gen->n_blocks, free_mb))
-        oldest_gen->mark = oldest_gen->compact = 1;
+    if (!oldest_gen->mark) {
+        if (hold_room_for(blocks_young() + oldest_gen->n_blocks))
+            return;
+        if (n_capabilities == 1)
+            oldest_gen->mark = oldest_gen->compact = 1;
+    }
+    hold_room_for(blocks_young() + BLOCKS_PER_MBLOCK); /* and a bitmap */
 }
 
 /* How the next major collection will be, as far as can be told now: as the
@@ -234,6 +262,7 @@ void limit_gc_ends(bool major)
 
     if (!governor_on)
         return;
+    budget_hold_end();
     free = budget_free();
     total = budget_total();
     free_mb = free / GOVERNOR_MB_COST;

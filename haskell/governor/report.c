@@ -64,7 +64,7 @@ void report_accounts(void)
     static char text[2048]; /* stays empty as a Linux process */
     W_ heap = mblocks_allocated * MBLOCK_SIZE;
     W_ live = blocks(limit_blocks_live());
-    W_ reserve = budget_reserve_mb() * MBLOCK_SIZE;
+    W_ reserve = (budget_reserve_mb() + budget_held_mb()) * MBLOCK_SIZE;
     W_ c_heap, maps;
 
     (void)text_read("/proc/halvm/memory", text, sizeof text);
@@ -91,13 +91,26 @@ void report_accounts(void)
     row("in all", budget_total());
 }
 
+/* what: "" or what was wanted; how: what became of HeapOverflow. */
+static void say_holder(const char *what, const char *how)
+{
+    say("halvm: out of memory: %sHaskell holds %.1f of %.1f MiB, and "
+        "HeapOverflow was not %s\n",
+        what, MIB(mblocks_allocated * MBLOCK_SIZE), MIB(budget_total()), how);
+    report_accounts();
+}
+
+void report_uncaught(void)
+{
+    say_holder("", "caught");
+}
+
 void report_end(W_ wanted, const char *whom)
 {
-    say("halvm: out of memory: %.1f MiB more for %s; Haskell holds %.1f of "
-        "%.1f MiB, and HeapOverflow was not heeded\n",
-        MIB(wanted), whom, MIB(mblocks_allocated * MBLOCK_SIZE),
-        MIB(budget_total()));
-    report_accounts();
+    char what[96];
+
+    snprintf(what, sizeof what, "%.1f MiB more for %s; ", MIB(wanted), whom);
+    say_holder(what, "heeded");
     _exit(EXIT_HEAPOVERFLOW);
 }
 

@@ -369,6 +369,10 @@ void __real_OutOfHeapHook(W_ request, W_ heap);
 void __wrap_OutOfHeapHook(W_ request, W_ heap);
 void __wrap_OutOfHeapHook(W_ request, W_ heap)
 {
+    if (governor_on && !limit_is_users()) {
+        report_uncaught();
+        return;
+    }
     __real_OutOfHeapHook(request, heap);
     if (governor_on)
         report_accounts();

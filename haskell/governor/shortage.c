@@ -93,7 +93,8 @@ static uint64_t now_ms(void)
 /* Bytes that are not free, and neither in the heap nor the reserve. */
 static W_ others(W_ total, W_ free)
 {
-    W_ ours = free + budget_heap() + budget_reserve_mb() * MBLOCK_SIZE;
+    W_ ours = free + budget_heap() +
+              (budget_reserve_mb() + budget_held_mb()) * MBLOCK_SIZE;
 
     return total > ours ? total - ours : 0;
 }
@@ -141,15 +142,6 @@ void shortage_gc_ends(bool major, W_ total, W_ free)
         then_ms = now_ms();
     }
     gc_runs = false;
-}
-
-bool shortage_collects_beside_c(void)
-{
-#if defined(THREADED_RTS)
-    return collects_here;
-#else
-    return false;
-#endif
 }
 
 bool shortage_defers_finalizers(void)

@@ -31,9 +31,15 @@ static int result_of(ssize_t done, size_t size)
     return done == (ssize_t)size ? 0 : -EFAULT;
 }
 
-int halvm_copy_in(void *to, const void *user, size_t size)
+typedef ssize_t transfer(pid_t, const struct iovec *, unsigned long,
+                         const struct iovec *, unsigned long, unsigned long);
+
+/* Between ours and user, as the call goes; to and from: the same two, for a
+ * copy without it. */
+static int copy(transfer *call, void *ours, void *user, size_t size, void *to,
+                const void *from)
 {
-    struct iovec local = {to, size}, remote = {(void *)(uintptr_t)user, size};
+    struct iovec local = {ours, size}, remote = {user, size};
     int result = -ENOSYS, saved = errno;
 
     if (size == 0)
@@ -41,34 +47,24 @@ int halvm_copy_in(void *to, const void *user, size_t size)
     if ((uintptr_t)user < PAGE)
         return -EFAULT;
     if (!forbidden)
-        result = result_of(process_vm_readv(getpid(), &local, 1, &remote, 1, 0),
-                           size);
+        result = result_of(call(getpid(), &local, 1, &remote, 1, 0), size);
     if (result == -ENOSYS) {
-        memcpy(to, user, size);
+        memcpy(to, from, size);
         result = 0;
     }
     errno = saved;
     return result;
 }
 
+int halvm_copy_in(void *to, const void *user, size_t size)
+{
+    return copy(process_vm_readv, to, (void *)(uintptr_t)user, size, to, user);
+}
+
 int halvm_copy_out(void *user, const void *from, size_t size)
 {
-    struct iovec local = {(void *)(uintptr_t)from, size}, remote = {user, size};
-    int result = -ENOSYS, saved = errno;
-
-    if (size == 0)
-        return 0;
-    if ((uintptr_t)user < PAGE)
-        return -EFAULT;
-    if (!forbidden)
-        result = result_of(
-            process_vm_writev(getpid(), &local, 1, &remote, 1, 0), size);
-    if (result == -ENOSYS) {
-        memcpy(user, from, size);
-        result = 0;
-    }
-    errno = saved;
-    return result;
+    return copy(process_vm_writev, (void *)(uintptr_t)from, user, size, user,
+                from);
 }
 
 /* Never past the end of a page that the string does not reach. */

@@ -223,8 +223,6 @@ static const struct file_ops map_ops = {
 
 struct file *xen_map_open(int flags, int *error)
 {
-    struct file *file = file_new(&map_ops, flags, NULL);
-
-    *error = file ? 0 : file_new_error();
-    return file;
+    *error = file_new_error();
+    return file_new(&map_ops, flags, NULL);
 }

@@ -203,6 +203,41 @@ void budget_release(void)
     munmap((void *)heap_start, heap_size);
 }
 
+/* -- room for a collection -- */
+
+static char *held;
+static W_ held_mb;
+
+W_ budget_held_mb(void)
+{
+    return held_mb;
+}
+
+bool budget_hold(W_ mb)
+{
+    if (world == WORLD_GROUP && mb > budget_free() / MB)
+        return false;
+    held = map(NULL, mb * MB, PROT_READ | PROT_WRITE, 0);
+    held_mb = held != NULL ? mb : 0;
+    return held != NULL;
+}
+
+static W_ held_spend(W_ pieces)
+{
+    W_ spent = pieces < held_mb ? pieces : held_mb;
+
+    if (spent > 0) {
+        held_mb -= spent;
+        munmap(held + held_mb * MB, spent * MB);
+    }
+    return spent;
+}
+
+void budget_hold_end(void)
+{
+    held_spend(held_mb);
+}
+
 /* -- the reserve -- */
 
 /* A sixteenth of what is there at first; none where there is hardly any. */
@@ -244,41 +279,6 @@ void budget_reserve_fill(void)
             return;
         reserve_at[reserve_mb++] = piece;
     }
-}
-
-/* -- room for a collection -- */
-
-static char *held;
-static W_ held_mb;
-
-W_ budget_held_mb(void)
-{
-    return held_mb;
-}
-
-bool budget_hold(W_ mb)
-{
-    if (world == WORLD_GROUP && mb > budget_free() / MB)
-        return false;
-    held = map(NULL, mb * MB, PROT_READ | PROT_WRITE, 0);
-    held_mb = held != NULL ? mb : 0;
-    return held != NULL;
-}
-
-static W_ held_spend(W_ pieces)
-{
-    W_ spent = pieces < held_mb ? pieces : held_mb;
-
-    if (spent > 0) {
-        held_mb -= spent;
-        munmap(held + held_mb * MB, spent * MB);
-    }
-    return spent;
-}
-
-void budget_hold_end(void)
-{
-    held_spend(held_mb);
 }
 
 bool budget_reserve_spend(W_ size)

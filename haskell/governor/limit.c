@@ -168,16 +168,17 @@ static bool has_room_to_copy(W_ old, W_ free_mb)
     return outside_wanted(blocks_young() + old) <= free_mb;
 }
 
-/* In the threaded runtime C code may take what is free while a collection runs:
- * what that needs is held for it. */
-static bool hold_room_for(W_ blocks)
+/* Whether so many blocks are there for this collection. In the threaded runtime
+ * C code may take what is free meanwhile: there they are held for it. */
+static bool get_room_for(W_ blocks, W_ free_mb)
 {
-#if defined(THREADED_RTS)
     W_ mb = outside_wanted(blocks);
 
+#if defined(THREADED_RTS)
+    (void)free_mb;
     return mb == 0 || budget_hold(mb);
 #else
-    return outside_wanted(blocks) <= budget_free_mb();
+    return mb <= free_mb;
 #endif
 }
 
@@ -200,12 +201,13 @@ void limit_gc_begins(void)
     RtsFlags.GcFlags.maxHeapSize = (uint32_t)limit_blocks(free_mb);
     RtsFlags.GcFlags.compact = true;
     if (!oldest_gen->mark) {
-        if (hold_room_for(blocks_young() + oldest_gen->n_blocks))
+        if (get_room_for(blocks_young() + oldest_gen->n_blocks, free_mb))
             return;
         if (n_capabilities == 1)
             oldest_gen->mark = oldest_gen->compact = 1;
     }
-    hold_room_for(blocks_young() + BLOCKS_PER_MBLOCK); /* and a bitmap */
+    /* Compaction has a bitmap; without room for it nothing better is left. */
+    (void)get_room_for(blocks_young() + BLOCKS_PER_MBLOCK, free_mb);
 }
 
 /* How the next major collection will be, as far as can be told now: as the

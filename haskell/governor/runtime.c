@@ -118,17 +118,20 @@ void __wrap_resizeNurseriesFixed(void)
 /* A collection that helped another thread only may be followed by another. */
 #define TRIES 3
 
+static bool may_try_again(int *tries, W_ size)
+{
+    return (*tries)++ < TRIES && shortage_malloc_failed(size);
+}
+
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_malloc(size_t size)
 {
     void *memory = __real_malloc(size);
+    int tries = 0;
 
-    for (int i = 0; memory == NULL && i < TRIES; i++) {
-        if (!shortage_malloc_failed(size))
-            break;
+    while (memory == NULL && may_try_again(&tries, size))
         memory = __real_malloc(size);
-    }
     return memory;
 }
 
@@ -137,15 +140,13 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size)
 {
     void *memory = __real_calloc(count, size);
+    int tries = 0;
     size_t sum;
 
     if (memory != NULL || __builtin_mul_overflow(count, size, &sum))
         return memory;
-    for (int i = 0; memory == NULL && i < TRIES; i++) {
-        if (!shortage_malloc_failed(sum))
-            break;
+    while (memory == NULL && may_try_again(&tries, sum))
         memory = __real_calloc(count, size);
-    }
     return memory;
 }
 
@@ -154,12 +155,10 @@ void *__wrap_realloc(void *old, size_t size);
 void *__wrap_realloc(void *old, size_t size)
 {
     void *memory = __real_realloc(old, size);
+    int tries = 0;
 
-    for (int i = 0; memory == NULL && i < TRIES; i++) {
-        if (!shortage_malloc_failed(size))
-            break;
+    while (memory == NULL && may_try_again(&tries, size))
         memory = __real_realloc(old, size);
-    }
     return memory;
 }
 
@@ -169,14 +168,12 @@ void *__wrap_aligned_alloc(size_t align, size_t size);
 void *__wrap_aligned_alloc(size_t align, size_t size)
 {
     void *memory = __real_aligned_alloc(align, size);
+    int tries = 0;
 
     if (memory == NULL && errno != ENOMEM) /* EINVAL: no power of two */
         return memory;
-    for (int i = 0; memory == NULL && i < TRIES; i++) {
-        if (!shortage_malloc_failed(size))
-            break;
+    while (memory == NULL && may_try_again(&tries, size))
         memory = __real_aligned_alloc(align, size);
-    }
     return memory;
 }
 

@@ -205,6 +205,10 @@ void budget_release(void)
 
 /* -- room for a collection -- */
 
+/* Here and in the reserve nothing is written, so that it needs no other right:
+ * what lies beside it and can be written, such as a stack, stays a mapping of
+ * its own for those who count. */
+
 static char *held;
 static W_ held_mb;
 
@@ -217,7 +221,7 @@ bool budget_hold(W_ mb)
 {
     if (world == WORLD_GROUP && mb > budget_free() / MB)
         return false;
-    held = map(NULL, mb * MB, PROT_READ | PROT_WRITE, 0);
+    held = map(NULL, mb * MB, PROT_READ, 0);
     held_mb = held != NULL ? mb : 0;
     return held != NULL;
 }
@@ -273,7 +277,7 @@ void budget_reserve_fill(void)
             reserve_target = RESERVE_MB_MAX;
     }
     while (reserve_mb < reserve_target && budget_free_mb() > 0) {
-        char *piece = map(NULL, MB, PROT_READ | PROT_WRITE, 0);
+        char *piece = map(NULL, MB, PROT_READ, 0);
 
         if (piece == NULL)
             return;

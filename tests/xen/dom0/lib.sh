@@ -23,9 +23,19 @@ console()
 }
 
 # create CFG [KEY=VALUE ...]: xl create. A domain that ends is cleared away by
-# xl in the background, which writes /var/log/xen/xl-NAME.log.
+# xl in the background, which writes /var/log/xen/xl-NAME.log. What another
+# domain of the same name has printed goes to NAME.before: nobody is to wait for
+# words that were said by that one.
 create()
 {
+    for setting; do
+        case $setting in name=*) ;; *) continue ;; esac
+        name_said=${setting#name=\"}
+        name_said=$(console "${name_said%\"}")
+        [ ! -e "$name_said" ] || {
+            cat "$name_said" >>"$name_said.before" && rm "$name_said"
+        }
+    done
     xl create "$@" >/out/create.log 2>&1 ||
         fail "xl create $*: $(grep error /out/create.log | head -n 1)"
 }

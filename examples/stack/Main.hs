@@ -3,7 +3,7 @@
 -- Stack of the folder haskell/ gives it halvm-net, the one of host/ leaves it
 -- what is there, lwIP in a unikernel and the kernel's in a Linux process.
 --
---   /N answers N bytes, PUT says how many came; the names of the folder
+--   /N answers N bytes, PUT and POST say how many came; the names of the folder
 --   WEB_ROOT answer with what is there; all else is greeted
 module Main (main) where
 
@@ -33,7 +33,7 @@ main = do
 
 application :: Maybe FilePath -> Application
 application root request respond
-  | requestMethod request == methodPut = counted 0
+  | requestMethod request `elem` [methodPut, methodPost] = counted 0
   | Just (n, rest) <- C.readInt (B.drop 1 (rawPathInfo request))
   , B.null rest, n >= 0 = respond (whole (L.take (fromIntegral n) endless))
   | Just folder <- root, Just name <- page (pathInfo request) =

@@ -131,6 +131,27 @@ ask()
     return 1
 }
 
+# vif_counts VIF: bytes and frames from the guest, and to it.
+vif_counts()
+{
+    for what in rx_bytes rx_packets tx_bytes tx_packets; do
+        cat "/sys/class/net/$1/statistics/$what"
+    done | tr '\n' ' '
+}
+
+# large_since VIF COUNTS FROM TO: since then frames from the guest have had more
+# than FROM bytes on the average, and those to it more than TO. More than a
+# segment are only large ones.
+large_since()
+{
+    # shellcheck disable=SC2046,SC2086 # words
+    set -- $(vif_counts "$1") $2 "$3" "$4" "$1"
+    say "${11}: $(($1 - $5)) bytes in $(($2 - $6)) frames sent," \
+        "$(($3 - $7)) in $(($4 - $8)) received"
+    [ $((($1 - $5) / ($2 - $6))) -gt "$9" ] &&
+        [ $((($3 - $7) / ($4 - $8))) -gt "${10}" ]
+}
+
 # usage_now: "GRANTS PORTS MIB": the grants and event channels of all domains,
 # and the memory that Xen has free.
 usage_now()

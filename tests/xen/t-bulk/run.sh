@@ -7,32 +7,13 @@
 # program: tests/net/client
 . /lib/lib.sh
 
-# counts VIF: bytes and frames from the guest, and to it.
-counts()
-{
-    for what in rx_bytes rx_packets tx_bytes tx_packets; do
-        cat "/sys/class/net/$1/statistics/$what"
-    done | tr '\n' ' '
-}
-
-# large FOUR COUNTS, FOUR COUNTS BEFORE: a frame has more than two segments on
-# the average, both ways.
-large()
-{
-    say "$kind: $(($1 - $5)) bytes in $(($2 - $6)) frames sent," \
-        "$(($3 - $7)) in $(($4 - $8)) received"
-    [ $((($1 - $5) / ($2 - $6))) -gt 3100 ] &&
-        [ $((($3 - $7) / ($4 - $8))) -gt 3100 ]
-}
-
 # both ADDRESS BYTES
 both()
 {
-    before=$(counts "$vif")
+    before=$(vif_counts "$vif")
     ./client stream "$1" 7 "$2" 2>/out/client.log ||
         fail "$kind, $1: $(cat /out/client.log)"
-    # shellcheck disable=SC2046,SC2086 # words
-    large $(counts "$vif") $before || fail "$kind, $1: no large frames"
+    large_since "$vif" "$before" 3100 3100 || fail "$kind, $1: no large frames"
 }
 
 for kind in pv pvh; do

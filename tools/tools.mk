@@ -17,7 +17,7 @@ MAN_PAGES := $(patsubst docs/man/%.scd,$(B)/man/%,$(wildcard docs/man/*.scd))
 
 $(B)/obj/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(TOOL_CFLAGS) -DHALVM_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(TOOL_CFLAGS) -Iinclude -DHALVM_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
 
 tool_objects = $(patsubst tools/%.c,$(B)/obj/tools/%.o,$(wildcard tools/$1/*.c))
 

@@ -9,7 +9,7 @@
  * made: names and contents that the program puts there, files that others may
  * write, and files whose content a service is asked for (halvm/service.h).
  *
- *     struct halvm_tree *tree = halvm_tree_new(NULL);
+ *     struct halvm_tree *tree = halvm_tree_new(NULL, 0);
  *     halvm_tree_put(tree, "motd", "hello\n", 6, 0444);
  *     halvm_tree_mount(tree, "/proc/app");
  *

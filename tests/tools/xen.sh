@@ -233,12 +233,14 @@ run "$HALVM" config --for firecracker ./guest "$long$long"
 three "error: a line that Firecracker would not take" 125
 run "$HALVM" config --for libvirt ./guest "$(printf 'a\001b')"
 three "error: what XML cannot say" 125
-disks=$(printf ' --disk a,.img%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 \
-    18 19 20 21 22 23 24 25 26 27)
+disks=$(printf ' --disk a,.img%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17)
 truncate -s 64k a,.img a.qcow2
 # shellcheck disable=SC2086
 run "$HALVM" run --on xen $disks ./guest
 three "error: too many disks" 125
+# shellcheck disable=SC2086
+run "$HALVM" run --on qemu $disks ./guest
+three "error: too many disks for QEMU's machine, too" 125
 run "$HALVM" config --for firecracker --disk a.qcow2 ./guest
 three "error: Firecracker and qcow2" 125
 run env STUB_NO_XEN=1 "$HALVM" run --on xen ./guest

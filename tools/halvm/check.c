@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "halvm.h"
+#include "halvm_limits.h"
 
 static bool check_volumes(const struct run *run)
 {
@@ -227,6 +228,17 @@ static int not_a_unikernel(const struct run *run)
     return STATUS_NOT_OURS;
 }
 
+/* What a guest looks for. */
+static bool check_disks(const struct run *run)
+{
+    if (run->disk_count <= LIMIT_BLOCK_DEVICES)
+        return true;
+    tool_error(words_format("%zu disks", run->disk_count),
+               words_format("a guest has at most %d", LIMIT_BLOCK_DEVICES),
+               "fewer --disk");
+    return false;
+}
+
 static int check_xen(struct run *run)
 {
     bool pv;
@@ -254,14 +266,8 @@ static int check_xen(struct run *run)
             words_format("--memory-max %lluM", xen_mib(run->memory)));
         return STATUS_HALVM;
     }
-    if (run->disk_count > XEN_DISKS_MAX) {
-        tool_error(words_format("%zu disks", run->disk_count),
-                   words_format("a domain has at most %d here", XEN_DISKS_MAX),
-                   "fewer --disk");
-        return STATUS_HALVM;
-    }
     run->machine = run->type;
-    return check_memory(run) ? 0 : STATUS_HALVM;
+    return check_disks(run) && check_memory(run) ? 0 : STATUS_HALVM;
 }
 
 /* What starts it by the PVH note and is not Xen. */
@@ -269,7 +275,7 @@ static int check_pvh(struct run *run)
 {
     if (!run->image.pvh)
         return not_a_unikernel(run);
-    if (!check_memory(run))
+    if (!check_disks(run) || !check_memory(run))
         return STATUS_HALVM;
     if (!run->machine)
         run->machine = run->on == ON_QEMU ? "microvm" : "q35";

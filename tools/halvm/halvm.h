@@ -37,6 +37,9 @@
 #define STATUS_CRASHED  134 /* the machine went away without a status */
 #define STATUS_KILLED   137 /* killed after the grace time */
 
+/* For run_result: QEMU or xl did not start it. */
+#define STATUS_REFUSED (-2)
+
 #define MIB (1024ull * 1024)
 
 /* -- options.c -- */
@@ -237,8 +240,6 @@ char *qemu_version(void);
 int qemu_run(struct run *run);
 
 /* -- xen.c -- */
-
-#define XEN_DISKS_MAX 26 /* xvda to xvdz */
 
 /* Whether this is a dom0 in which xl works; if not, why, and what helps. */
 bool xen_works(const char **why, const char **fix);

@@ -245,7 +245,7 @@ static int report(const struct run *run, struct child *child,
             WEXITSTATUS(child->wait_status) == 1) {
             tool_error("QEMU refused to start", "its own words are above",
                        "halvm run --dry-run ... shows its command line");
-            status = STATUS_HALVM;
+            status = STATUS_REFUSED;
         } else {
             tool_error(words_format("%s went away without an exit status",
                                     run->image.path),

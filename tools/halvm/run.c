@@ -130,11 +130,11 @@ static bool add_variable(struct run *run, const char *text)
     return true;
 }
 
-/* What core may be told has names in small letters and digits. */
+/* What core may be told has names in small letters, digits and dots. */
 static bool add_core_option(struct run *run, const struct option_row *row,
                             const char *value)
 {
-    size_t length = strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789");
+    size_t length = strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789.");
 
     if (length == 0 || (value[length] && value[length] != '='))
         return malformed(row, value, "hostname=web-1");
@@ -419,7 +419,10 @@ int run_result(const struct run *run, const struct child *child,
     const char *reason = "exit";
     int status = guest_status;
 
-    if (child->end == CHILD_TIMEOUT) {
+    if (guest_status == STATUS_REFUSED) {
+        reason = "refused";
+        status = STATUS_HALVM;
+    } else if (child->end == CHILD_TIMEOUT) {
         reason = "timeout";
         status = STATUS_TIMEOUT;
     } else if (status < 0 && child->end == CHILD_STOPPED) {

@@ -346,7 +346,7 @@ static int report(const struct run *run, struct child *child,
                        ? "halvm run --dry-run ... shows its configuration"
                        : "is there the bridge (ip link)? else --net none; "
                          "--dry-run shows the configuration");
-        status = STATUS_HALVM;
+        status = STATUS_REFUSED;
     } else if (status < 0 && child->end == CHILD_EXITED) {
         tool_error(words_format("%s went away without an exit status",
                                 run->image.path),

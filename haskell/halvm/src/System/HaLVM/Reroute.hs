@@ -23,7 +23,7 @@
 -- threaded runtime waits for the handler. From an @unsafe@ foreign call nothing
 -- of Haskell can run before it returns, and in the non-threaded runtime from no
 -- foreign call at all; such a call fails: with @EDEADLK@ at once in the
--- non-threaded runtime, with @EIO@ after the patience ('setPatience') in the
+-- non-threaded runtime, with @EIO@ after the patience ('reroutePatience') in the
 -- threaded one. So take over what C libraries and threads call; for sockets and
 -- files see "System.HaLVM.Network" and "System.HaLVM.FileSystem", which answer
 -- every caller.

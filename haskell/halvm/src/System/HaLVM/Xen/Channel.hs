@@ -14,7 +14,7 @@
 -- > main = withStore $ \store -> do
 -- >   channel <- connect store (AtDomain (DomainId 3)) "adder"
 -- >   put channel (41 :: Int)
--- >   get channel >>= print :: IO ()              -- 42
+-- >   (get channel :: IO Int) >>= print           -- 42
 -- >   close channel
 --
 -- Values go over as "Data.Binary" has them, of any size ('channelMessageMax'

@@ -49,7 +49,14 @@ static struct list files = LIST_INIT(files);
 #define BUCKETS 64
 static struct list buckets[BUCKETS];
 
-static struct port *port_find(uint32_t number)
+static bool is_dead(const struct event_file *events)
+{
+    return events->generation != xen_base()->generation();
+}
+
+/* The port of this file's; without one, of that whose ports live: after a
+ * suspend Xen gives the dead ones' numbers out again. */
+static struct port *port_find(uint32_t number, const struct event_file *events)
 {
     struct list *bucket = &buckets[number % BUCKETS];
 
@@ -57,23 +64,11 @@ static struct port *port_find(uint32_t number)
         return NULL;
     list_for_each (item, bucket) {
         struct port *port = container_of(item, struct port, hash);
-        if (port->number == number)
+        if (port->number == number &&
+            (events ? port->file == events : !is_dead(port->file)))
             return port;
     }
     return NULL;
-}
-
-/* The port, if it is this file's. */
-static struct port *port_of(struct event_file *events, uint32_t number)
-{
-    struct port *port = port_find(number);
-
-    return port && port->file == events ? port : NULL;
-}
-
-static bool is_dead(const struct event_file *events)
-{
-    return events->generation != xen_base()->generation();
 }
 
 static void port_forget(struct port *port)
@@ -96,7 +91,7 @@ void xen_event_ready(void)
     uint32_t number;
 
     while (xen_base()->event_take(&number)) {
-        struct port *port = port_find(number);
+        struct port *port = port_find(number, NULL);
 
         if (!port)
             continue;
@@ -177,7 +172,7 @@ static long event_ioctl(struct file *file, unsigned long request, long argument)
     if (core_copy_in(words, (const void *)argument, size) != 0)
         return -EFAULT;
     if (request == UNBIND || request == NOTIFY) {
-        port = port_of(events, words[0]);
+        port = port_find(words[0], events);
         if (!port)
             return -ENOTCONN;
         if (request == UNBIND) {
@@ -238,7 +233,7 @@ static long event_writev(struct file *file, const struct iovec *iov, int count,
         if (file_copy_in(&number, iov, count, i * sizeof(number),
                          sizeof(number)) != 0)
             return i > 0 ? (long)(i * sizeof(number)) : -EFAULT;
-        port = port_of(events, number);
+        port = port_find(number, events);
         if (!port || !port->silent || !list_empty(&port->fired))
             continue;
         port->silent = port->again;

@@ -4,13 +4,15 @@
  * drivers/xen/gntalloc.c and <xen/gntalloc.h> have them.
  *
  * Pages are core's own (MEM_CORE), zeroed; the application sees them where
- * core has them. They are freed when they are not to be seen any more, by the
- * application (DEALLOC_GREF or close, and munmap) and by the other domain. As
- * long as that has them mapped they wait in a list, which is looked at when
- * there is something to be done; a domain that never lets go costs its pages.
+ * core has them. A grant lasts until the application has done with it: by
+ * DEALLOC_GREF or close, and the last munmap. Then they are freed as soon as
+ * the other domain does not have them mapped. Until then they wait in a list,
+ * which is looked at when there is something to be done; a domain that never
+ * lets go costs its pages.
  *
- * Other than on Linux, which defers and says nothing, DEALLOC_GREF is EBUSY
- * while the other domain has pages mapped, and can be asked again.
+ * Other than on Linux, which defers and says nothing, DEALLOC_GREF of what the
+ * application has not mapped is EBUSY while the other domain has, and can be
+ * asked again.
  *
  * Monitor held.
  */
@@ -39,7 +41,7 @@ _Static_assert(sizeof(struct dealloc_request) == 16, "Linux's ABI");
 
 struct share {
     struct list list;  /* in shares */
-    struct file *file; /* whose it is; NULL: closed. No reference */
+    struct file *file; /* whose it is; NULL: done with. No reference */
     uint64_t index;    /* what mmap is asked for: bytes */
     uint32_t generation;
     uint32_t count;
@@ -82,16 +84,16 @@ static void share_free(struct share *share)
     mem_pool_put(&pool, share);
 }
 
-/* Frees what nobody sees any more. */
+/* Ends what the application has done with, and frees what nobody sees. */
 static void sweep(void)
 {
     list_for_each (item, &shares) {
         struct share *share = container_of(item, struct share, list);
 
-        if (share->file)
+        if (share->file || share->mapped > 0)
             continue;
         references_end(share);
-        if (share->active == 0 && share->mapped == 0)
+        if (share->active == 0)
             share_free(share);
     }
 }
@@ -175,9 +177,11 @@ static long share_dealloc(struct file *file, const void *user)
     share = share_find(file, request.index, request.count);
     if (!share)
         return -EINVAL;
-    references_end(share);
-    if (share->active > 0)
-        return -EBUSY;
+    if (share->mapped == 0) {
+        references_end(share);
+        if (share->active > 0)
+            return -EBUSY;
+    }
     share->file = NULL;
     sweep();
     return 0;

@@ -51,7 +51,8 @@ main = do
         let !next = s * 6364136223846793005 + 1442695040888963407
         writeIORef state next
         return $! (next `div` 8589934592) `mod` n
-      refill = do
+      -- An object over 1 MiB takes whole ones: 36 of 2 MiB may be too much.
+      refill = handleJust (guard . (== HeapOverflow)) return $ do
         writeIORef held []
         n <- below 36
         forM_ [1 .. n] $ \_ -> do

@@ -127,15 +127,23 @@ int hs_xen_share(int fd, uint32_t domain, int writable, uint32_t count,
     return result;
 }
 
-/* -EBUSY: the domain has pages mapped (a Linux says nothing of it). */
-int hs_xen_unshare(int fd, uint64_t index, uint32_t count)
+/* -EBUSY: the domain has pages mapped (a Linux says nothing of it); all is as
+ * it was. What we have mapped ourselves would only be ended later. */
+int hs_xen_unshare(int fd, uint64_t index, uint32_t count, void *address)
 {
     struct {
         uint64_t index;
         uint32_t count, pad;
     } request = {index, count, 0};
+    void *again;
+    int result;
 
-    return ioctl(fd, DEALLOC_GREF, &request) < 0 ? -errno : 0;
+    if (munmap(address, (size_t)count * PAGE) < 0)
+        return -errno;
+    result = ioctl(fd, DEALLOC_GREF, &request) < 0 ? -errno : 0;
+    if (result == -EBUSY) /* where pages are shared they have one address */
+        (void)see(fd, count, index, 1, &again);
+    return result;
 }
 
 /* Pages of the domain; fd is of gntdev, and theirs. */

@@ -44,7 +44,7 @@ foreign import ccall unsafe "hs_xen_share"
   c_share :: CInt -> Word32 -> CInt -> Word32 -> Ptr Word32 -> Ptr Word64
     -> Ptr (Ptr Word8) -> IO CInt
 foreign import ccall unsafe "hs_xen_unshare"
-  c_unshare :: CInt -> Word64 -> Word32 -> IO CInt
+  c_unshare :: CInt -> Word64 -> Word32 -> Ptr Word8 -> IO CInt
 foreign import ccall unsafe "hs_xen_map"
   c_map :: CInt -> Word32 -> CInt -> Word32 -> Ptr Word32 -> Ptr (Ptr Word8)
     -> IO CInt
@@ -99,23 +99,20 @@ endShare :: Share -> IO ()
 endShare share = modifyMVar_ (shareEnded share) $ \ended ->
   if ended then pure True else do
     result <- withDevice (shareDevice share) $ \fd ->
-      c_unshare fd (shareIndex share) (shareCount share)
+      c_unshare fd (shareIndex share) (shareCount share) (sharePointer share)
     checked "endShare" result
-    True <$ release share
+    True <$ closeDevice (shareDevice share)
 
 -- | Gives the pages up: they are freed when the other domain has no more of
 -- them mapped.
 abandonShare :: Share -> IO ()
 abandonShare share = modifyMVar_ (shareEnded share) $ \ended ->
-  if ended then pure True else True <$ release share
+  if ended then pure True else do
+    void (c_unmap (sharePointer share) (shareCount share))
+    True <$ closeDevice (shareDevice share)
 
 shareCount :: Share -> Word32
 shareCount = fromIntegral . length . shareReferences
-
-release :: Share -> IO ()
-release share = do
-  void (c_unmap (sharePointer share) (shareCount share))
-  closeDevice (shareDevice share)
 
 -- | Pages of another domain's that are mapped here.
 data Mapping = Mapping

@@ -236,6 +236,8 @@ theCases =
   , ("watch", watching), ("dhcp-life", dhcpLife), ("slaac", slaac), ("dad", dad)
   , ("nat", natCase), ("neighbour-bound", neighbourBound), ("listener-close", listenerClose)
   , ("errors-bounded", errorsBounded)
+  , ("reassembly-full", reassemblyFull), ("window-closes", windowCloses)
+  , ("shut-in-flight", shutInFlight), ("close-while-opening", closeOpening)
   , ("left-to-the-interface", leftToInterface), ("cut-before-loss", cutBeforeLoss)
   ]
 
@@ -415,6 +417,73 @@ sillyWindow = check
     full' = wait (millis 100) $ foldl' (\x k -> feed (tcp (seg flagAck (1000 + k * 1024) nxt (B.replicate 1024 1))) x) r [0 .. 7]
     few = foldl' (\x _ -> ask (Receive 2 1) x) (fresh full') [1 .. 100 :: Int]
     many = ask (Receive 2 8192) few
+
+-- A list of pieces that is full takes no more of them, but what is before all.
+reassemblyFull :: Maybe String
+reassemblyFull = check
+  [ ("waits", rAnswer (ask (Receive 2 9) full') == Failed Again)
+  , ("taken", rAnswer (ask (Receive 2 9) filled) == Received (replicate 2 (C.pack "x")))
+  , ("goes-on", last (map segAck (segments end)) == 2024) ]
+  where
+    (r, nxt) = opened (begin id)
+    byte n = feed (tcp (seg flagAck n nxt (C.pack "x")))
+    full' = foldl' (flip byte) r [1001, 1003 .. 2023]
+    filled = byte 1000 (fresh full')
+    end = foldl' (flip byte) filled [1002, 1004 .. 2022]
+
+-- Segments of less than the scale can say fill the buffer, and no more.
+windowCloses :: Maybe String
+windowCloses = check
+  [ ("bounded", taken <= 16384)
+  , ("used", taken > 16384 - 256)
+  , ("opens", [segWindow s | s <- segments (ask (Receive 2 99999) (fresh end))] == [128]) ]
+  where
+    (r, nxt) = openedWith noOptions { optMss = 1460, optScale = 0 }
+      (begin (\c -> c { cfgTcp = (cfgTcp c) { tcpReceiveBuffer = 16384 } }))
+    end = fst (foldl' send (fresh r, 16384) [1 .. 1000 :: Int])
+    -- Up to the furthest edge that was told, as a peer may.
+    send (x, edge) _ =
+      let at = 1000 + fromIntegral (received x)
+          size = min 50 (edge `minus` (at - 1000))
+          y = wait (millis 50) (feed (tcp (seg flagAck at nxt (B.replicate size 1))) (fresh x))
+          told = [segAck s - 1000 + fromIntegral (segWindow s) * 128 | s <- segments y]
+      in if size <= 0 then (x, edge) else (y, maximum (edge : told))
+    received x = case rAnswer (ask (Receive 2 99999) x) of
+      Received bs -> sum (map B.length bs)
+      _ -> 0
+    taken = received end
+
+-- The peer closes its window over what is under way, and answers whatever comes.
+shutInFlight :: Maybe String
+shutInFlight = check
+  [ ("still-open", stateOf late == [Established])
+  , ("seldom", length (segments (wait (seconds 60) (fresh late))) <= 4)
+  , ("resumes", stateOf (wait (seconds 30) moved) == [Established]
+      && not (null (sentBy moved)))
+  , ("nobody-there", rAnswer (ask (Receive 2 1) (wait (seconds 3000) late)) == Failed TimedOut)
+  , ("nobody-waits", null (stateOf (go (ask (Close 2) late)))) ]
+  where
+    (r, nxt) = opened (begin id)
+    shut = feed (tcp (seg flagAck 1000 nxt B.empty) { segWindow = 0 })
+    go x0 = foldl' (\x _ -> shut (wait (seconds 60) (fresh x))) x0 [1 .. 100 :: Int]
+    late = go (shut (ask (Send 2 (B.replicate 5000 1)) r))
+    moved = feed (tcp (seg flagAck 1000 (nxt + 1460) B.empty)) (fresh late)
+
+-- Both open at once, and the user closes before the peer has answered.
+closeOpening :: Maybe String
+closeOpening = check
+  [ ("both", stateOf r1 == [SynReceived])
+  , ("fin", stateOf r2 == [FinWait1] && any hasFin (segments r2))
+  , ("half", stateOf r3 == [FinWait2])
+  , ("gone", let c = census (rStack (wait (seconds 100) r3)) in
+      (cenSockets c, cenConnections c) == (0, 0)) ]
+  where
+    r0 = ask (Connect 1 (Endpoint theirs 5000))
+      (ask (Bind 1 (Endpoint anyV4 80)) (ask (Open Tcp False) (begin id)))
+    iss = case segments r0 of { s : _ -> segSeq s; [] -> 0 }
+    r1 = ask (Close 1) (feed (tcp (syn noOptions { optMss = 1460 })) r0)
+    r2 = feed (tcp (seg flagAck 1000 (iss + 1) B.empty)) (fresh r1)
+    r3 = feed (tcp (seg flagAck 1000 (iss + 2) B.empty)) r2
 
 delayedAck :: Maybe String
 delayedAck = check

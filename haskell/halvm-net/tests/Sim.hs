@@ -79,6 +79,7 @@ data App = App
 data Watcher = Watcher
   { waEdge :: Maybe Word32  -- right edge of the window it offered
   , waTop :: Maybe Word32   -- after the last number it sent
+  , waFirst :: Maybe Word32 -- its first byte of data
   , waScale :: Int
   , waAcked :: Maybe Word32
   }
@@ -107,7 +108,7 @@ simulate tracing sc = finishWith (run (2000000 :: Int) world0)
   where
     world0 = foldl' (\w side -> startApp side (boot side w))
       World { wNow = 0, wStacks = M.empty, wApps = M.empty
-            , wWatch = M.fromList [(i, Watcher Nothing Nothing 0 Nothing) | i <- [0, 1]]
+            , wWatch = M.fromList [(i, Watcher Nothing Nothing Nothing 0 Nothing) | i <- [0, 1]]
             , wQueue = M.empty, wCount = 0
             , wRandom = newRandom (Key (scSeed sc) 77)
             , wComplaints = [], wTrace = [] } [1, 0]
@@ -188,12 +189,20 @@ simulate tracing sc = finishWith (run (2000000 :: Int) world0)
         let me = wWatch w M.! side
             other = wWatch w M.! (1 - side)
             end = segSeq g + fromIntegral (segmentLength g)
+            buffer = pick side (scBuffers sc)
             scale = if hasSyn g then 0 else waScale me
             edge = segAck g + fromIntegral (fromIntegral (segWindow g) `shiftL` scale :: Int)
             later a b = maybe a (\o -> if before o a then a else o) b
             wrong = concat
               [ [ "window shrinks: " ++ show (edge `minus` o)
-                | hasAck g, not (hasRst g), Just o <- [waEdge me], before edge o ]
+                | hasAck g, not (hasRst g), Just o <- [waEdge me]
+                -- By what the scale cannot say, at most.
+                , before (edge + bit scale - 1) o ]
+              , [ "offers more than it has room for"
+                | hasAck g, not (hasRst g), Just f <- [waFirst other]
+                -- What is read is counted after its frames have left; a FIN.
+                , edge `minus` f > appGot (wApps w M.! side) + buffer
+                    + min (scReadSize sc) buffer + 1 ]
               , [ "acknowledges what was not sent"
                 | hasAck g, not (hasRst g), Just t <- [waTop other], before t (segAck g) ]
               , [ "sends beyond the window"
@@ -208,6 +217,7 @@ simulate tracing sc = finishWith (run (2000000 :: Int) world0)
                 | otherwise = me
                     { waEdge = if hasAck g then Just (later edge (waEdge me)) else waEdge me
                     , waTop = Just (later end (waTop me))
+                    , waFirst = if hasSyn g then Just (segSeq g + 1) else waFirst me
                     , waScale = if hasSyn g then max 0 (optScale (segOptions g)) else waScale me
                     , waAcked = if hasAck g then Just (later (segAck g) (waAcked me)) else waAcked me }
             -- Both must offer a scale.

@@ -168,10 +168,10 @@ arriveSynSent now s t
       | tBackoff t == 0 = sampleRtt (now - tLastSent t) x
       | otherwise = x { tRto = seconds 3 }
 
--- | Both SYNs are acknowledged.
+-- | Both SYNs are acknowledged; the user may have closed it before.
 establish :: Time -> Tcb -> Tcb
 establish now t = t
-  { tState = Established
+  { tState = if tFin t == FinWanted then FinWait1 else Established
   , tRtoAt = never
   , tBackoff = 0
   , tCong = newCongestion (tcpAlgorithm (tConfig t)) (segmentSize t)
@@ -471,6 +471,8 @@ arriveText now s t
   | B.null kept && not finFits = sayAck t
   | start == tRcvNxt t && null (tRcvLater t) =
       noteFin (delayAck (appendBytes kept t))
+  -- Room or not in the list: this is what empties it.
+  | start == tRcvNxt t = noteFin (sayAck (pullLater (appendBytes kept t)))
   | otherwise = noteFin (sayAck (pullLater (insertLater start kept t)))
   where
     bytes = segPayload s

@@ -65,10 +65,14 @@ emit now flags sq bytes t = t
     }
   where field = windowField t
 
--- Where a window that is told so ends.
+-- Where a window that is told so ends, or where an earlier one did: what was
+-- sent for that is still taken.
 rightEdge :: Int -> Tcb -> Word32
 {-# INLINE rightEdge #-}
-rightEdge field t = tRcvNxt t + fromIntegral (field `unsafeShiftL` tRcvScale t)
+rightEdge field t
+  | before edge (tRcvAdv t) = tRcvAdv t
+  | otherwise = edge
+  where edge = tRcvNxt t + fromIntegral (field `unsafeShiftL` tRcvScale t)
 
 segmentFor :: Time -> Word8 -> Word32 -> ByteString -> Int -> Tcb -> Segment
 {-# NOINLINE segmentFor #-}
@@ -124,9 +128,11 @@ sendSyn now t = armed
           | otherwise = t
               { tRtoAt = now + tRto t `unsafeShiftL` min 16 (tBackoff t) }
 
--- | The window of the next segment, as its header has it. Its right edge never
--- moves to the left (RFC 9293, 3.8.6), and to the right only by a step worth
--- telling (SWS avoidance, 3.8.6.2.2).
+-- | The window of the next segment, as its header has it. Its right edge moves
+-- to the right only by a step worth telling (SWS avoidance, RFC 9293,
+-- 3.8.6.2.2), and to the left only by less than the scale can say, where the
+-- buffer has no room for that (RFC 7323, 2.4): were it always rounded up, each
+-- small segment would move it on, and the buffer would never be full.
 windowField :: Tcb -> Int
 {-# NOINLINE windowField #-}
 windowField t
@@ -138,7 +144,9 @@ windowField t
     free = freeSpace t
     old = max 0 (minus (tRcvAdv t) (tRcvNxt t))
     new = free `unsafeShiftR` scale
-    told = (old + (1 `unsafeShiftL` scale) - 1) `unsafeShiftR` scale
+    up = (old + (1 `unsafeShiftL` scale) - 1) `unsafeShiftR` scale
+    told | up `unsafeShiftL` scale > free = old `unsafeShiftR` scale
+         | otherwise = up
 
 -- Up to three blocks, the one of the last segment first (RFC 2018, section 4),
 -- and as many as fit beside so many bytes.
@@ -463,7 +471,8 @@ tailProbe now t
 
 timeout :: Time -> Tcb -> Tcb
 timeout now t
-  | tBackoff t >= retries = closedWith (Just TimedOut) t
+  | (if shut then tUnanswered t else tBackoff t) >= retries =
+      closedWith (Just TimedOut) t
   | opening = again { tSaySyn = True, tRtoAt = never }
   | S.null (tFlight t) = t { tRtoAt = never }
   | otherwise = armRto now again
@@ -479,9 +488,15 @@ timeout now t
       }
   where
     opening = tState t `elem` [SynSent, SynReceived]
+    -- As with 'windowProbe': who answers may keep its window closed for ever
+    -- (RFC 9293, 3.8.6.1).
+    shut = tWindow t == 0 && not opening && not (tDetached t)
     retries | opening = tcpSynRetries (tConfig t)
             | otherwise = tcpRetries (tConfig t)
-    again = t { tBackoff = tBackoff t + 1 }
+    -- Of a closed window not so many that there are none left once it opens.
+    again | shut = t { tBackoff = min (retries `quot` 2) (tBackoff t + 1)
+                     , tUnanswered = tUnanswered t + 1 }
+          | otherwise = t { tBackoff = tBackoff t + 1 }
     lose f = case flyFate f of
       Sacked | tBackoff t == 0 -> f
       -- Twice in a row: the peer may have thrown away what it told of.

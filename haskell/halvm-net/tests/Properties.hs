@@ -41,6 +41,7 @@ import HaLVM.Net.Stack
 import HaLVM.Net.Tcp.Options
 import HaLVM.Net.Tcp.Segment
 import HaLVM.Net.Udp
+import Running
 import Sim
 
 main :: IO ()
@@ -67,7 +68,12 @@ runAll n names = do
       Right Nothing -> report name True ""
       Right (Just why) -> report name False why
       Left e -> report name False (show (e :: SomeException))
-  unless (and (results ++ cases)) exitFailure
+  runs <- forM (wanted3 theRuns) $ \(name, good) -> do
+    ok <- try good
+    case ok of
+      Right why -> report name (why == Nothing) (maybe "" id why)
+      Left e -> report name False (show (e :: SomeException))
+  unless (and (results ++ cases ++ runs)) exitFailure
   where
     wanted ps = [p | p@(name, _, _) <- ps, chosen name]
     wanted3 ps = [p | p@(name, _) <- ps, chosen name]

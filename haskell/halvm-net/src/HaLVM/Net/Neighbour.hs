@@ -67,13 +67,17 @@ resolve now addr waiting n = case M.lookup addr (entries n) of
   Just (Known mac _ _ _) -> (Just mac, Nothing, n)
   Just (Asking q count next) ->
     ( Nothing, Nothing
-    , put (askings n) (Asking (take queueMax (waiting () : q)) count next) )
+    -- At once, or all that ever waited is kept for later.
+    , let w = waiting ()
+          q' = take queueMax (w : q)
+      in w `seq` length q' `seq` put (askings n) (Asking q' count next) )
   Nothing ->
     ( Nothing, Just (Ask addr Nothing)
     , let room = makeRoom n
-      in room { entries = M.insert addr (Asking [waiting ()] 1 (now + interval))
-                  (entries room)
-              , askings = askings room + 1 } )
+          w = waiting ()
+      in w `seq` room
+           { entries = M.insert addr (Asking [w] 1 (now + interval)) (entries room)
+           , askings = askings room + 1 } )
   where
     put count e = n { entries = M.insert addr e (entries n), askings = count }
 

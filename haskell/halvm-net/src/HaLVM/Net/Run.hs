@@ -93,11 +93,13 @@ setAddressHook net = writeIORef (netMoved net)
 locked :: Net -> (Time -> Stack -> (a, Stack, [Action])) -> (a -> IO b) -> IO b
 locked net f after = mask_ $ do
   stack <- takeMVar (netStack net)
-  flip onException (void (tryPutMVar (netStack net) stack)) $ do
+  (a, stack', actions) <- flip onException (putMVar (netStack net) stack) $ do
     time <- now
-    let (a, stack', actions) = f time stack
-    _ <- evaluate stack'
-    perform net actions
+    let result@(_, stack', _) = f time stack
+    result <$ evaluate stack'
+  -- It has happened: whatever comes of the actions, there is no way back.
+  flip onException (void (tryPutMVar (netStack net) stack')) $ do
+    uninterruptibleMask_ (perform net actions)
     b <- after a
     putMVar (netStack net) stack'
     sleeping <- readIORef (netSleep net)
@@ -106,7 +108,7 @@ locked net f after = mask_ $ do
 
 perform :: Net -> [Action] -> IO ()
 perform _ [] = pure ()
-perform net [Transmit i f] = forM_ (I.lookup i (netWires net)) (`wireSend` [f])
+perform net [Transmit i f] = transmitTo net i [f]
 perform net actions = do
   transmit [(i, f) | Transmit i f <- actions]
   forM_ actions $ \a -> case a of
@@ -123,8 +125,13 @@ perform net actions = do
     transmit [] = pure ()
     transmit frames@((i, _) : _) = do
       let (here, others) = span ((== i) . fst) frames
-      forM_ (I.lookup i (netWires net)) (`wireSend` map snd here)
+      transmitTo net i (map snd here)
       transmit others
+
+-- What a wire does not take is lost, and is no error of whoever speaks.
+transmitTo :: Net -> Int -> [B.ByteString] -> IO ()
+transmitTo net i frames = forM_ (I.lookup i (netWires net)) $ \w ->
+  wireSend w frames `catch` \e -> const (pure ()) (e :: IOException)
 
 -- | Wakes whoever waits for a socket.
 wakeOf :: Net -> SockId -> IO ()

@@ -24,7 +24,8 @@ data Wire = Wire
     -- ^ waits for at least one frame, and gives all that are there; none: the
     -- wire is gone
   , wireSend :: [ByteString] -> IO ()
-    -- ^ in this order; may drop frames, and does not wait for long
+    -- ^ in this order; may drop frames, and does not wait for long. An
+    -- 'IOError' means that it has dropped them
   , wireMac :: Mac
   , wireMtu :: Int -- ^ of what is inside the frame
   , wireLarge :: Int

@@ -238,6 +238,7 @@ theCases =
   , ("errors-bounded", errorsBounded)
   , ("reassembly-full", reassemblyFull), ("window-closes", windowCloses)
   , ("shut-in-flight", shutInFlight), ("close-while-opening", closeOpening)
+  , ("nat-stages", natStages), ("nat-full", natFull)
   , ("left-to-the-interface", leftToInterface), ("cut-before-loss", cutBeforeLoss)
   ]
 
@@ -423,7 +424,7 @@ reassemblyFull :: Maybe String
 reassemblyFull = check
   [ ("waits", rAnswer (ask (Receive 2 9) full') == Failed Again)
   , ("taken", rAnswer (ask (Receive 2 9) filled) == Received (replicate 2 (C.pack "x")))
-  , ("goes-on", last (map segAck (segments end)) == 2024) ]
+  , ("goes-on", take 1 (reverse (map segAck (segments end))) == [2024]) ]
   where
     (r, nxt) = opened (begin id)
     byte n = feed (tcp (seg flagAck n nxt (C.pack "x")))
@@ -804,6 +805,59 @@ natCase = check
     port = head (map segSource (segments there) ++ [0])
     back = feed (frame4 6 inner ours (putSegment [] inner ours
       (Segment 80 port 900 6 (flagSyn .|. flagAck) 100 noOptions B.empty))) (fresh there)
+
+-- A forwarded port; segments from the peer to it, and back from the inner machine.
+natInner :: Addr
+natInner = V4 0x0a000009
+
+natRun :: Run
+natRun = fresh (feed (arp ArpRequest natInner macB ours (Mac 0))
+  (begin (\c -> c { cfgForwards = [Forward Tcp 8080 (Endpoint natInner 80)] })))
+
+natIn :: Word8 -> Run -> Run
+natIn flags = feed (tcp (seg flags 5 0 B.empty) { segTarget = 8080 })
+
+natBack :: Word16 -> Word8 -> Run -> Run
+natBack port flags = feed (frame4 6 natInner ours (putSegment [] natInner ours
+  (Segment 80 port 900 6 flags 100 noOptions B.empty)))
+
+natOpen :: (Run, Word16)
+natOpen = (fresh (natIn flagAck (natBack port (flagSyn .|. flagAck) there)), port)
+  where
+    there = natIn flagSyn natRun
+    port = head (map segSource (segments there) ++ [0])
+
+-- A session lasts as long as its connection.
+natStages :: Maybe String
+natStages = check
+  [ ("nobody-answers", left 100 (natIn flagSyn natRun) == 0)
+  , ("nobody-there", left 100 (natBack port (flagSyn .|. flagAck) (natIn flagSyn natRun)) == 0)
+  , ("open", left 1000 r == 1)
+  , ("finished", left 300 (foldl' (flip ($)) r [ natIn fin, natBack port flagAck
+      , natBack port fin, natIn flagAck ]) == 0)
+  , ("half", let half = natIn fin r
+                 more x = natBack port flagAck (wait (seconds 200) x)
+             in left 0 (more (more (more half))) == 1)
+  , ("reset", left 300 (natIn flagAck (natBack port flagRst r)) == 0)
+  , ("anew", left 1000 (foldl' (flip ($)) (natIn fin r) [ natIn flagSyn
+      , natBack port (flagSyn .|. flagAck), natIn flagAck ]) == 1) ]
+  where
+    (r, port) = natOpen
+    fin = flagFin .|. flagAck
+    left n x = cenSessions (census (rStack (wait (seconds n) x)))
+
+-- More SYNs than there may be sessions: the next one is forwarded still, and
+-- what is open stays.
+natFull :: Maybe String
+natFull = check
+  [ ("bounded", cenSessions (census (rStack flooded)) == sessionsMax)
+  , ("forwards", [ip4Target p | p <- packets (natIn flagSyn (fresh flooded))] == [natInner]
+      && [ip4Target p | p <- packets (knock 60000 (fresh flooded))] == [natInner])
+  , ("open-stays", [segTarget s | s <- segments (natBack port flagAck (fresh flooded))] == [5000]) ]
+  where
+    (r, port) = natOpen
+    knock n = feed (tcp (seg flagSyn 5 0 B.empty) { segTarget = 8080, segSource = n })
+    flooded = foldl' (\x n -> fresh (knock n x)) r [10000 .. 10000 + fromIntegral sessionsMax]
 
 -- Ten thousand addresses that do not answer.
 neighbourBound :: Maybe String

@@ -14,12 +14,14 @@ module HaLVM.Net.Nat
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import Data.Bits
-import Data.List (find)
+import Data.List (find, minimumBy)
 import qualified Data.Map.Strict as M
+import Data.Ord (comparing)
 import Data.Word
 
 import HaLVM.Net.Bytes
 import HaLVM.Net.Checksum
+import HaLVM.Net.Tcp.Segment (flagAck, flagFin, flagRst, flagSyn)
 import HaLVM.Net.Types
 
 -- | A port of ours that belongs to another machine.
@@ -34,8 +36,15 @@ data Session = Session
   , seOuter :: Endpoint  -- what it speaks to
   , seOurs :: Endpoint   -- what the inner machine speaks to
   , seInner :: Endpoint
+  , seStage :: Stage
   , seUntil :: Time
   }
+
+data Stage
+  = Opening  -- ^ the inner machine has not answered
+  | Answered -- ^ it has, but not to somebody who really is there
+  | Talking
+  | Ending   -- ^ of TCP: one side has finished, or reset it
 
 data Nat = Nat
   { natForwards :: [Forward]
@@ -61,23 +70,22 @@ sessions = M.size . natOut
 -- | The new source and target.
 data Translated = Translated Endpoint Endpoint deriving (Eq, Show)
 
--- | A packet for an address of ours: protocol, source, target, whether it ends
--- a TCP connection. The function gives the address of ours that the other
--- machine is to see.
+-- | A packet for an address of ours: protocol, source, target, TCP's flags. The
+-- function gives the address of ours that the other machine is to see.
 translate :: Time -> (Addr -> Maybe Addr) -> Proto -> Endpoint -> Endpoint
-          -> Bool -> Nat -> Maybe (Translated, Nat)
-translate now source proto from to ends n
+          -> Word8 -> Nat -> Maybe (Translated, Nat)
+translate now source proto from to flags n
   | null (natForwards n) = Nothing
   | Just s <- M.lookup (proto, from, to) (natOut n) =
-      Just (Translated (seOurs s) (seInner s), keep s)
+      Just (Translated (seOurs s) (seInner s), keep (fromOuter (seStage s)) s)
   | Just (remote, outer) <- M.lookup (proto, from, to) (natBack n)
   , Just s <- M.lookup (proto, remote, outer) (natOut n) =
-      Just (Translated outer remote, keep s)
+      Just (Translated outer remote, keep (fromInner (seStage s)) s)
   | Just f <- find (matches to) (natForwards n)
-  , M.size (natOut fresh) < sessionsMax
   , Just ours <- source (endAddr (fwdTo f))
   , Just port <- freePort ours (fwdTo f) =
-      let s = Session from to (Endpoint ours port) (fwdTo f) (until' True)
+      let s = Session from to (Endpoint ours port) (fwdTo f)
+                Opening (until' Opening)
       in Just ( Translated (seOurs s) (seInner s)
               , fresh { natOut = M.insert (proto, from, to) s (natOut fresh)
                       , natBack = M.insert (proto, seInner s, seOurs s)
@@ -85,16 +93,26 @@ translate now source proto from to ends n
                       , natPort = next port } )
   | otherwise = Nothing
   where
-    fresh | M.size (natOut n) >= sessionsMax = expireNat now n
-          | otherwise = n
+    fresh = makeRoom now n
     matches t f = fwdProto f == proto && fwdPort f == endPort t
-    keep s = n { natOut = M.insert (proto, seRemote s, seOuter s)
-                   s { seUntil = if ends then min (seUntil s) (until' False)
-                                 else max (seUntil s) (until' True) } (natOut n) }
-    until' alive = now + case proto of
-      Udp -> seconds 120
-      Tcp | alive -> seconds 7200
-          | otherwise -> seconds 60
+    keep stage s = n { natOut = M.insert (proto, seRemote s, seOuter s)
+      s { seStage = stage, seUntil = until' stage } (natOut n) }
+    has flag = proto == Tcp && flags .&. flag /= 0
+    fromOuter stage = case stage of
+      _ | has flagSyn && not (has flagAck) -> Opening
+      Opening -> Opening
+      Answered -> ended Talking
+      _ -> ended stage
+    fromInner stage = case stage of
+      Opening -> ended Answered
+      _ -> ended stage
+    ended stage = if has (flagFin .|. flagRst) then Ending else stage
+    -- RFC 5382, 5, but for what is not open yet: many of those may be nobody's.
+    until' stage = now + case stage of
+      _ | proto == Udp -> seconds 120
+      Talking -> seconds 7200
+      Ending -> seconds 240
+      _ -> seconds 60
     next p = if p >= lastPort then firstPort else p + 1
     freePort ours inner = find free (take 64 (iterate next (natPort fresh)))
       where free p = M.notMember (proto, inner, Endpoint ours p) (natBack fresh)
@@ -109,12 +127,24 @@ natOwns proto from to n = not (null (natForwards n)) &&
 expireNat :: Time -> Nat -> Nat
 expireNat now n
   | M.null old = n
-  | otherwise = n
-      { natOut = young
-      , natBack = foldr drop' (natBack n) (M.toList old) }
+  | otherwise = forget (M.toList old) n
+  where old = M.filter ((<= now) . seUntil) (natOut n)
+
+forget :: [((Proto, Endpoint, Endpoint), Session)] -> Nat -> Nat
+forget gone n = n
+  { natOut = foldr (M.delete . fst) (natOut n) gone
+  , natBack = foldr drop' (natBack n) gone }
+  where drop' ((proto, _, _), s) = M.delete (proto, seInner s, seOurs s)
+
+-- When the table is full, and nothing in it is old, what would end first goes.
+makeRoom :: Time -> Nat -> Nat
+makeRoom now n
+  | M.size (natOut n) < sessionsMax = n
+  | M.size (natOut young) < sessionsMax = young
+  | otherwise = forget [first] young
   where
-    (old, young) = M.partition ((<= now) . seUntil) (natOut n)
-    drop' ((proto, _, _), s) = M.delete (proto, seInner s, seOurs s)
+    young = expireNat now n
+    first = minimumBy (comparing (seUntil . snd)) (M.toList (natOut young))
 
 -- | When to look again, if there is anything.
 natNext :: Time -> Nat -> Time

@@ -246,7 +246,7 @@ forwarded :: Time -> Proto -> Endpoint -> Endpoint -> Word8 -> ByteString
           -> Stack -> Stack
 forwarded now proto from to hops payload s
   | hops <= 1 = s
-  | otherwise = case translate now source proto from to ends (sNat s) of
+  | otherwise = case translate now source proto from to flags (sNat s) of
       Just (t@(Translated from' to'), nat)
         | Just body <- rewrite proto (from, to) t payload ->
             sendRaw now Ipv4
@@ -258,8 +258,8 @@ forwarded now proto from to hops payload s
       _ -> s
   where
     source a = sourceFor now a s
-    ends = proto == Tcp && B.length payload >= 20
-      && u8 payload 13 `rem` 2 + (u8 payload 13 `quot` 4) `rem` 2 > 0
+    flags | B.length payload >= 20 = u8 payload 13
+          | otherwise = 0
 
 dhcpArrives :: Time -> Int -> ByteString -> Stack -> Stack
 dhcpArrives now index payload s = case ifaceAt index s >>= ifDhcp of

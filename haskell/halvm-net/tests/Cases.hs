@@ -238,7 +238,8 @@ theCases =
   , ("errors-bounded", errorsBounded)
   , ("reassembly-full", reassemblyFull), ("window-closes", windowCloses)
   , ("shut-in-flight", shutInFlight), ("close-while-opening", closeOpening)
-  , ("nat-stages", natStages), ("nat-full", natFull)
+  , ("path-mtu-shared", sharedMtu), ("link-mtu", linkMtuCase), ("path-mtu-udp6", mtuUdp6)
+  , ("no-address-is-loopback", noAddress), ("nat-stages", natStages), ("nat-full", natFull)
   , ("left-to-the-interface", leftToInterface), ("cut-before-loss", cutBeforeLoss)
   ]
 
@@ -629,6 +630,69 @@ blindMtu = check
     r1 = fresh (ask (Send 2 (B.replicate 14600 1)) r)
     x = feed (tooBig (nxt - 5) 600) r1
     y = feed (tooBig nxt 68) r1
+
+-- What one connection learns of a path, the others to that host know; what was
+-- too large of theirs is sent again.
+sharedMtu :: Maybe String
+sharedMtu = check
+  [ ("at-first", sizes r2 == replicate 3 1460)
+  , ("smaller", not (null (sizes x)) && maximum (sizes x) == 560)
+  , ("again", fmap segSeq (listToMaybe (others x)) == Just (iss + 1)) ]
+  where
+    (r, nxt) = opened (begin id)
+    another = tcp . (\s -> s { segSource = 5001 })
+    r0 = feed (another (syn noOptions { optMss = 1460 })) (fresh r)
+    iss = case segments r0 of { s : _ -> segSeq s; [] -> 0 }
+    r1 = ask (Accept 1) (feed (another (seg flagAck 1000 (iss + 1) B.empty)) r0)
+    r2 = ask (Send 3 (B.replicate (3 * 1460) 1)) (fresh r1)
+    x = wait (millis 10) (feed (tooBig nxt 600) (fresh (ask (Send 2 (B.replicate 1460 1)) r2)))
+    others y = [s | s <- segments y, segTarget s == 5001, not (B.null (segPayload s))]
+    sizes = map (B.length . segPayload) . others
+
+-- A router says that the link takes less: open connections of IPv4 hear of it.
+linkMtuCase :: Maybe String
+linkMtuCase = check
+  [ ("smaller", not (null (sentBy x)) && maximum (map snd (sentBy x)) == 1360) ]
+  where
+    (r, _) = opened (begin (\c -> c { cfgInterfaces = [plain { ifcIpv6 = True }] }))
+    told = feed (frame6 255 router6 linkLocalAll (rawIcmp6 router6 linkLocalAll (putNdp advert))) r
+    x = ask (Send 2 (B.replicate 14600 1)) (fresh told)
+
+-- A datagram that a router cannot pass on goes in fragments the next time.
+mtuUdp6 :: Maybe String
+mtuUdp6 = check
+  [ ("whole", length (rOut sent) == 1)
+  , ("fragments", length (rOut again) == 2)
+  , ("no-error", rAnswer (ask (ReceiveFrom 1) told) == Failed Again)
+  , ("of-ours-only", length (rOut (send forged)) == 1) ]
+  where
+    r0 = feed (frame6 255 router6 linkLocalAll (rawIcmp6 router6 linkLocalAll (putNdp advert)))
+      (wait (seconds 2) (boot (defaultConfig [plain { ifcIpv6 = True }])))
+    link = head ([a | (_, a, _) <- addresses (rStack r0), isLinkLocal a] ++ [router6])
+    send = ask (SendTo 1 (Just (Endpoint router6 9)) (B.replicate 1330 1)) . fresh
+    sent = send (ask (Open Udp True) r0)
+    quoted = B.take 1232 (B.drop 14 (B.concat (take 1 (rOut sent))))
+    tell q = feed (frame6 64 router6 link (putIcmp6 router6 link (Unreachable (TooBig 1300) q))) sent
+    told = tell quoted
+    again = send told
+    -- Another port than the socket's.
+    forged = tell (B.take 40 quoted <> B.pack [0, 9] <> B.drop 42 quoted)
+
+-- 0.0.0.0 as a target.
+noAddress :: Maybe String
+noAddress = check
+  [ ("connected", case rAnswer (ask (Accept 1) (wait (millis 10) tcp')) of { Accepted {} -> True; _ -> False })
+  , ("name", rAnswer (ask (PeerName 2) tcp') == Name (Endpoint lo 80))
+  , ("datagram", case rAnswer (ask (ReceiveFrom 1) sent) of
+      ReceivedFrom from to _ b -> (endAddr from, to, b) == (lo, Endpoint lo 53, C.pack "x")
+      _ -> False)
+  , ("connected-datagram", rAnswer (ask (PeerName 2) (ask (Connect 2 (Endpoint anyV4 53)) udp)) == Name (Endpoint lo 53))
+  , ("no-frames", null (rOut sent)) ]
+  where
+    lo = V4 0x7f000001
+    tcp' = ask (Connect 2 (Endpoint anyV4 80)) (ask (Open Tcp False) (listening (begin id)))
+    udp = ask (Open Udp False) (ask (Bind 1 (Endpoint anyV4 53)) (ask (Open Udp False) (begin id)))
+    sent = ask (SendTo 2 (Just (Endpoint anyV4 53)) (C.pack "x")) udp
 
 fragmentedPing :: Maybe String
 fragmentedPing = check

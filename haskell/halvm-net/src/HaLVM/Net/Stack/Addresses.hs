@@ -24,6 +24,7 @@ import HaLVM.Net.Neighbour (noNeighbours)
 import HaLVM.Net.Persona
 import HaLVM.Net.Route
 import HaLVM.Net.SipHash
+import HaLVM.Net.Stack.Connections (narrow)
 import HaLVM.Net.Stack.Link
 import HaLVM.Net.Stack.State
 import HaLVM.Net.Types
@@ -192,9 +193,15 @@ dhcpDo now index outs s0 = case ifaceAt index s1 >>= ifDhcp of
           s4 = s3 { sDns = take 8 ([(a, leaseEnd l) | a <- leaseDns l]
                      ++ [d | d@(a, _) <- sDns s3, a `notElem` leaseDns l]) }
       in case leaseMtu l of
-           Just m -> modifyIface index
-             (\i -> i { ifMtu = min (ifcMtu (ifConfig i)) m }) s4
+           Just m -> linkMtu now index (\i -> min (ifcMtu (ifConfig i)) m) s4
            Nothing -> s4
+
+-- What a link takes, as a server or a router says.
+linkMtu :: Time -> Int -> (Iface -> Int) -> Stack -> Stack
+linkMtu now index of' s = case ifaceAt index s of
+  Just i | of' i < ifMtu i -> narrow now (const True) changed
+  _ -> changed
+  where changed = modifyIface index (\i -> i { ifMtu = of' i }) s
 
 -- | Name servers that are known now.
 dnsServers :: Time -> Stack -> [Addr]
@@ -240,11 +247,11 @@ ndpArrives now index e source target ndp s = case ndp of
 routerSays :: Time -> Int -> Addr -> Advert -> Stack -> Stack
 routerSays now index router a s0 = foldl' prefix s4 (take 8 (advPrefixes a))
   where
-    s1 = modifyIface index (\i -> i
-      { ifSolicits = 0, ifSolicitAt = never
-      , ifMtu = case advMtu a of
+    s1 = linkMtu now index
+      (\i -> case advMtu a of
           Just m | m >= 1280, m <= ifcMtu (ifConfig i) -> m
-          _ -> ifMtu i }) s0
+          _ -> ifMtu i)
+      (modifyIface index (\i -> i { ifSolicits = 0, ifSolicitAt = never }) s0)
     s2 = case advMac a of
       Just mac -> learnNeighbour now index True router mac s1
       Nothing -> s1

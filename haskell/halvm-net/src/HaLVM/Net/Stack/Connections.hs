@@ -12,7 +12,7 @@ module HaLVM.Net.Stack.Connections
   , newSocket, removeSocket, refresh, readiness, findListener, addBound
   , dropBound
     -- * Choices
-  , initialSequence, choosePort, newTcb, mssFor, wishes
+  , initialSequence, choosePort, newTcb, mssFor, wishes, narrow
     -- * Segments
   , sendSegment, acceptSyn, acceptCookie
   ) where
@@ -35,6 +35,7 @@ import HaLVM.Net.Stack.Link
 import HaLVM.Net.Stack.State
 import HaLVM.Net.Tcp
 import HaLVM.Net.Tcp.Options
+import HaLVM.Net.Tcp.Output (setMss)
 import HaLVM.Net.Tcp.Segment
 import HaLVM.Net.Types
 
@@ -238,6 +239,19 @@ mssFor :: Time -> Addr -> Addr -> Stack -> Int
 mssFor now local remote s
   | M.member remote (sLocal s) = 16384
   | otherwise = pathMtu now remote s - if isV4 local then 40 else 60
+
+-- | A path or a link takes less than before: so do connections to these
+-- addresses.
+narrow :: Time -> (Addr -> Bool) -> Stack -> Stack
+narrow now concerns s = I.foldlWithKey' one s (sSockets s)
+  where
+    one x i sk = case skBody sk of
+      Stream t
+        | tState t `notElem` [Closed, TimeWait], concerns (remote t)
+        , mss t < tMss t -> storeQuiet i sk (setMss (mss t) t) x
+      _ -> x
+    mss t = mssFor now (endAddr (tLocal t)) (remote t) s
+    remote = endAddr . tRemote
 
 addrWords :: Addr -> [Word64]
 addrWords (V4 a) = [fromIntegral a]

@@ -355,11 +355,18 @@ errorFor now why (Just (Quoted proto local remote sq)) s
       TooBig mtu | sq `minus` tUna t >= 0, before sq (tNxt t) ->
         let mtu' = max least (if mtu == 0 then least else mtu)
             header = if isV4 (endAddr local) then 40 else 60
-        in storeBlock now i sk (pathTooSmall now sq (mtu' - header) t)
+            others | mtu' < pathMtu now (endAddr remote) s =
+                       narrow now (== endAddr remote)
+                   | otherwise = id
+        in others $ storeBlock now i sk (pathTooSmall now sq (mtu' - header) t)
              (learnMtu now (endAddr remote) mtu' s)
       _ | tState t == SynSent, sq == tIss t, hard ->
             storeBlock now i sk (closedWith (Just reason) t) s
         | otherwise -> s
+  -- What is larger goes in fragments from now on: nobody's mistake.
+  | proto == 17, TooBig mtu <- why, not (isV4 (endAddr local))
+  , _ : _ <- datagramsFor local (Just remote) s =
+      learnMtu now (endAddr remote) (max least mtu) s
   | proto == 17, (i, sk, d) : _ <- datagramsFor local (Just remote) s
   , dgRemote d == Just remote =
       refresh i sk { skBody = Datagram d { dgError = Just reason } } s
@@ -374,11 +381,13 @@ errorFor now why (Just (Quoted proto local remote sq)) s
       NoProtocol -> Refused
       _ -> NetUnreachable
 
--- At most 256 paths, for ten minutes (RFC 1191, 6.3).
+-- At most 256 paths, for ten minutes (RFC 1191, 6.3). Never more than is known
+-- (RFC 8201, 4).
 learnMtu :: Time -> Addr -> Int -> Stack -> Stack
 learnMtu now target mtu s
   | M.size known >= 256 && M.notMember target known = s
-  | otherwise = s { sPathMtu = M.insert target (mtu, now + seconds 600) known }
+  | otherwise = s { sPathMtu = M.insert target
+      (min mtu (pathMtu now target s), now + seconds 600) known }
   where known = M.filter ((> now) . snd) (sPathMtu s)
 
 -- -- TCP

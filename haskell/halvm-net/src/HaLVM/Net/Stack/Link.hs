@@ -133,11 +133,14 @@ sendPacket now p s
       _ -> plainly i hop (pkBody p) s
 
     plainly i hop body x
-      | header + putSize body <= mtuOf i =
+      | header + putSize body <= most =
           let (packet, x') = whole body x
           in toLink now i (sourceMac i) hop kind packet x'
       | v4 && pkWhole p = x
       | otherwise = fragments now i (sourceMac i) hop (mtuOf i) p { pkBody = body } x
+      -- What must stay whole is the path's to refuse: by that, whoever sent it
+      -- hears how much the path takes.
+      where most = if v4 && pkWhole p then ifMtu i else mtuOf i
 
     mtuOf i = min (ifMtu i) (pathMtu now target s)
     sourceMac i = maybe (ifcMac (ifConfig i)) iaMac (localAddr (pkSource p) s)

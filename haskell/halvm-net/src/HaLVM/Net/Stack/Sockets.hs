@@ -192,7 +192,7 @@ acceptSocket i sk s = case skBody sk of
   _ -> (Failed Invalid, s)
 
 connectSocket :: Time -> SockId -> Endpoint -> Socket -> Stack -> (Answer, Stack)
-connectSocket now i to sk s = case skBody sk of
+connectSocket now i wanted sk s = case skBody sk of
   Datagram d -> case prepare of
     Left e -> (Failed e, s)
     Right (local, s1) ->
@@ -215,8 +215,8 @@ connectSocket now i to sk s = case skBody sk of
                   s3 = s2 { sConns = M.insert (connKey local to) i (sConns s2) }
               in (Failed InProgress, storeBlock now i k (openActive now (wishes now sk t)) s3)
   where
-    target = let a = endAddr to in
-      if isAny a then (if isV4 a then V4 0x7f000001 else V6 0 1) else a
+    to = orLoopback wanted
+    target = endAddr to
     prepare
       | endPort to == 0 = Left AddrNotAvail
       | not (isV4 target) && not (skIpv6 sk) = Left Invalid
@@ -232,6 +232,12 @@ connectSocket now i to sk s = case skBody sk of
               Nothing -> Left AddrNotAvail
               Just (p, s') -> Right (Endpoint source p, addBound i (skProto sk) p s')
             p -> Right (Endpoint source p, s)
+
+-- No address is ourselves, as everybody has it.
+orLoopback :: Endpoint -> Endpoint
+orLoopback e@(Endpoint a p)
+  | isAny a = Endpoint (if isV4 a then V4 0x7f000001 else V6 0 1) p
+  | otherwise = e
 
 sendSocket :: Time -> SockId -> Maybe Endpoint -> ByteString -> Socket -> Stack
            -> (Answer, Stack)
@@ -256,7 +262,7 @@ sendDatagram now i to bytes sk d s
   | Just e <- dgError d =
       (Failed e, refresh i sk { skBody = Datagram d { dgError = Nothing } } s)
   | B.length bytes > 65507 = (Failed MessageSize, s)
-  | otherwise = case maybe (dgRemote d) Just to of
+  | otherwise = case maybe (dgRemote d) (Just . orLoopback) to of
       Nothing -> (Failed DestinationRequired, s)
       Just (Endpoint a p)
         | p == 0 -> (Failed Invalid, s)

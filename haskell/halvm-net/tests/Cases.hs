@@ -557,10 +557,14 @@ synFlood = check
   , ("timers-bounded", cenTimers (census (rStack flooded)) <= 20)
   , ("cookie", length cookies == 1)
   , ("let-in", isAccepted (rAnswer guest))
+  , ("window", [segWindow s | s <- segments small, hasSyn s] == [4096])
   , ("forged-refused", not (isAccepted (rAnswer forged))) ]
   where
     r0 = listening (begin id)
-    flooded = foldl' (\x n -> fresh (feed (flood n) x)) r0 [1 .. 10000]
+    flooded = floodedBy 10000 r0
+    small = feed (tcp (syn noOptions)) (floodedBy 100 (listening (begin (\c ->
+      c { cfgTcp = (cfgTcp c) { tcpReceiveBuffer = 4096 } }))))
+    floodedBy n r = foldl' (\x k -> fresh (feed (flood k) x)) r [1 .. n]
     flood n = let a = V4 (0x0a000000 .|. (10 + fromIntegral (n `rem` 200 :: Int))) in
       frame4 6 a ours (putSegment [] a ours (Segment (fromIntegral n) 80 5 0 flagSyn 100 noOptions B.empty))
     asked = feed (tcp (syn noOptions { optMss = 1460 })) flooded

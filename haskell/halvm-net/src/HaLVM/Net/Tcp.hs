@@ -27,6 +27,7 @@ import qualified Data.Sequence as S
 import Data.Sequence (ViewL (..), viewl, (<|), (|>))
 import Data.Word
 
+import HaLVM.Net.Persona
 import HaLVM.Net.Tcp.Block
 import HaLVM.Net.Tcp.Input
 import HaLVM.Net.Tcp.Options
@@ -49,7 +50,8 @@ openFromCookie now s mss t = establish now opened
     , tNxt = segAck s
     , tIrs = segSeq s - 1
     , tRcvNxt = segSeq s
-    , tRcvAdv = segSeq s + fromIntegral (min 65535 (freeSpace opened))
+    , tRcvAdv = segSeq s
+        + fromIntegral (min (freeSpace opened) (personaWindow (tPersona t)))
     , tLastAck = segSeq s
     , tWindow = fromIntegral (segWindow s)
     , tWindowMax = fromIntegral (segWindow s)

@@ -379,7 +379,8 @@ sendCookie now local remote g s = sendPacket now Packet
       , segSeq = cookie (sKey s) local remote (segSeq g) (cookieClock now) size
       , segAck = segSeq g + 1
       , segFlags = flagSyn .|. flagAck
-      , segWindow = fromIntegral (min 65535 (personaWindow persona))
+      , segWindow = fromIntegral (min (tcpReceiveBuffer (cfgTcp (sConfig s)))
+          (personaWindow persona))
       , segOptions = noOptions
           { optMss = mssFor now (endAddr local) (endAddr remote) s }
       , segPayload = B.empty }

@@ -67,6 +67,22 @@ return:
     add $16, %rsp
     iretq
 
+    /*
+     * hw_idle(): interrupts off, before and after; sleeps until one has come.
+     * sti lets none in before the next instruction is done, so that none can
+     * come after the caller's look and before hlt. Where an emulated SVM
+     * forgets that over an exit (QEMU's, seen below Xen), hw_interrupt finds
+     * that it has come before hlt, and leaves that out.
+     */
+    .globl hw_idle, hw_idle_halt, hw_idle_end
+hw_idle:
+    sti
+hw_idle_halt:
+    hlt
+hw_idle_end:
+    cli
+    ret
+
     /* hw_upcall_enter(stack_top, ready, fault) */
     .globl hw_upcall_enter
 hw_upcall_enter:

@@ -93,7 +93,7 @@ uint32_t hw_wait(uint64_t deadline_ns)
         if (xen_pv)
             xenpv_idle();
         else
-            __asm__ volatile("sti; hlt; cli" ::: "memory");
+            hw_idle();
         ready = hw_ready_take();
     }
     wait_deadline = HW_NEVER;

@@ -203,6 +203,8 @@ void hw_interrupt(struct hw_trap *trap)
 {
     unsigned index = trap->vector - HW_VECTORS_EXCEPTION, line;
 
+    if (trap->rip == (uint64_t)hw_idle_halt)
+        trap->rip = (uint64_t)hw_idle_end;
     if (trap->vector == HW_VECTOR_SPURIOUS)
         return; /* takes no end-of-interrupt */
     if (trap->vector == HW_VECTOR_TIMER)

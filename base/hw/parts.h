@@ -199,6 +199,9 @@ struct hw_trap {
 
 extern const char hw_vectors_exception[], hw_vectors_device[];
 extern const char hw_syscall_entry[];
+extern const char hw_idle_halt[], hw_idle_end[];
+/* Interrupts off; returns when there was one. */
+void hw_idle(void);
 extern uint8_t hw_trap_stacks[HW_IST_COUNT][HW_TRAP_STACK_SIZE];
 void hw_interrupt(struct hw_trap *trap);
 /* The end of every interrupt: tells core, if anything is ready. */

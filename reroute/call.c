@@ -21,7 +21,9 @@ struct service_call {
     volatile int phase; /* enum call_phase */
 };
 
-/* A registration; freed when the service ends. */
+/* A registration. Stays, with its reference to the service, as nobody knows
+ * when the last thread has left its handler: a call that was passed on may
+ * block for ever. */
 struct rerouted {
     struct service_client client;
     struct halvm_service *service;
@@ -124,12 +126,7 @@ static void ended(struct service_client *client)
             service_wake(&call->phase);
         }
     pthread_mutex_unlock(&service->lock);
-    /* If its user has left it before (-ESRCH), or this is a handler (-EDEADLK),
-     * threads may still be in it: these bytes stay. */
-    if (halvm_reroute_end(rerouted->registration) != 0)
-        return;
-    service_unref(service);
-    free(rerouted);
+    halvm_reroute_leave(rerouted->registration);
 }
 
 long halvm_service_reroute(struct halvm_service *service, long number)
@@ -150,6 +147,9 @@ long halvm_service_reroute(struct halvm_service *service, long number)
         return result;
     }
     service_ref(service);
-    service_client_add(service, &rerouted->client);
+    if (service_client_add(service, &rerouted->client) < 0) {
+        halvm_reroute_leave(rerouted->registration);
+        return -ENETDOWN;
+    }
     return rerouted->registration;
 }

@@ -4,9 +4,12 @@
  * them. halvm/net.h is the contract.
  *
  * A socket has two who hold it: the application, as long as it has a
- * descriptor, and the provider, until halvm_net_close. It is freed when both
- * are gone; the object's reference count (descriptor.h) is the application's,
- * with one more for the provider.
+ * descriptor, or accept may give it one (application); and the provider, until
+ * halvm_net_close, or halvm_service_end (provider_fd). The second to go takes
+ * it out of its owner's list, under the same hold of net_lock, and frees it.
+ * The object's reference count (descriptor.h) is the application's alone.
+ *
+ * A service's lock is taken with net_lock held, never the other way.
  */
 #include "reroute/net.h"
 
@@ -121,58 +124,54 @@ static void close_provider(struct net_socket *s)
     s->provider_fd = -1;
 }
 
-/* Neither the application nor the provider has it any more. */
-static void free_socket(struct net_socket *s)
+/* Frees it if neither the application nor the provider has it any more; with
+ * the lock. */
+static void free_unheld(struct net_socket *s)
 {
     struct net_service *owner = s->owner;
+    struct net_socket **at = &owner->sockets;
 
-    pthread_mutex_lock(&net_lock);
-    for (struct net_socket **at = &owner->sockets; *at; at = &(*at)->next)
-        if (*at == s) {
-            *at = s->next;
-            owner->count--;
-            break;
-        }
-    close_provider(s);
-    pthread_mutex_unlock(&net_lock);
+    if (s->application || s->provider_fd >= 0)
+        return;
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    owner->count--;
+    free(s->closing);
     free(s->options);
     free(s);
     owner_put(owner);
 }
 
-/* Connections that nobody accepted go with their listener. */
-static void drop_queue(struct net_socket *s)
+/* The application has it no more, and the provider hears of it; with the lock,
+ * as its answer may free the socket. One that has ended does not hear it: the
+ * socket then goes with the service. */
+static void let_go(struct net_socket *s)
 {
-    struct net_waiting *waiting, *next;
-
-    pthread_mutex_lock(&net_lock);
-    waiting = s->queue;
-    s->queue = NULL;
-    s->queue_count = 0;
-    pthread_mutex_unlock(&net_lock);
-    for (; waiting; waiting = next) {
-        next = waiting->next;
-        net_discard(waiting->socket, waiting->fd);
-        free(waiting);
-    }
+    s->application = false;
+    close_own(s);
+    if (s->provider_fd >= 0 &&
+        service_post_event(s->owner->service, s->closing) == 0)
+        s->closing = NULL;
+    free_unheld(s);
 }
 
-/* The last descriptor is closed (descriptor.c). */
+/* The last descriptor is closed (descriptor.c). Connections that nobody
+ * accepted go with their listener. */
 static void release(struct object *object)
 {
     struct net_socket *s = (struct net_socket *)object;
-    bool gone;
+    struct net_waiting *waiting, *next;
 
-    drop_queue(s);
     pthread_mutex_lock(&net_lock);
-    s->application = false;
-    close_own(s);
-    gone = s->provider_fd < 0;
+    for (waiting = s->queue; waiting; waiting = next) {
+        next = waiting->next;
+        close(waiting->fd);
+        let_go(waiting->socket);
+        free(waiting);
+    }
+    let_go(s);
     pthread_mutex_unlock(&net_lock);
-    if (!gone)
-        gone = net_post(s, HALVM_NET_CLOSE, 0, 0, NULL, 0) < 0;
-    if (gone)
-        free_socket(s);
 }
 
 static long call(struct object *object, int fd, const struct halvm_call *call);
@@ -182,15 +181,25 @@ const struct object_ops net_ops = {.call = call, .release = release};
 int net_create(struct net_service *owner, int domain, int type, int protocol,
                int flags, struct net_socket **out, int *fd)
 {
+    static uint64_t last_id; /* of all services: one that comes later may have
+                                the address of one that is gone */
+    struct halvm_event closing = {.kind = HALVM_NET_CLOSE};
     int pair[2], kind = type == SOCK_STREAM ? SOCK_STREAM : SOCK_SEQPACKET;
+    int result = -ENOBUFS;
     struct net_socket *s = calloc(1, sizeof *s);
 
     if (!s)
-        return -ENOBUFS;
-    if (owner->count >= NET_SOCKETS_MAX ||
-        socketpair(AF_UNIX, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
+        return result;
+    s->closing = service_event_new(&closing, NULL, 0);
+    if (s->closing && owner->count >= NET_SOCKETS_MAX)
+        result = -ENFILE;
+    else if (s->closing)
+        result = object_result(
+            socketpair(AF_UNIX, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
+    if (result < 0) {
+        free(s->closing);
         free(s);
-        return owner->count >= NET_SOCKETS_MAX ? -ENFILE : -errno;
+        return result;
     }
     if (!(flags & SOCK_NONBLOCK))
         fcntl(pair[0], F_SETFL, 0);
@@ -208,7 +217,9 @@ int net_create(struct net_service *owner, int domain, int type, int protocol,
     s->queue_last = &s->queue;
     __atomic_fetch_add(&owner->references, 1, __ATOMIC_RELAXED);
     pthread_mutex_lock(&net_lock);
-    s->id = ++owner->last_id;
+    s->id = ++last_id;
+    s->closing->event.id = s->id;
+    s->closing->event.fd = s->provider_fd;
     s->next = owner->sockets;
     owner->sockets = s;
     owner->count++;
@@ -220,20 +231,12 @@ int net_create(struct net_service *owner, int domain, int type, int protocol,
 
 void net_discard(struct net_socket *s, int fd)
 {
-    bool known;
-
     close(fd);
     pthread_mutex_lock(&net_lock);
-    known = s->phase != NET_NEW; /* the provider has its end */
-    s->application = false;
-    if (!known)
+    if (s->phase == NET_NEW) /* the provider does not know its end */
         close_provider(s);
-    known = s->provider_fd >= 0;
+    let_go(s);
     pthread_mutex_unlock(&net_lock);
-    if (known)
-        known = net_post(s, HALVM_NET_CLOSE, 0, 0, NULL, 0) == 0;
-    if (!known)
-        free_socket(s);
 }
 
 bool net_may_wait(struct net_socket *s, int fd, int flags)
@@ -334,26 +337,38 @@ static HALVM_HANDLER(on_socket)
 
 /* -- installation -- */
 
-/* The service has ended: every socket fails. */
+/* The service has ended: every socket fails. The provider's ends stay open, as
+ * it may be using their numbers. */
 static void ended(struct service_client *client)
+{
+    struct net_service *owner = (struct net_service *)client;
+
+    pthread_mutex_lock(&net_lock);
+    for (struct net_socket *s = owner->sockets; s; s = s->next) {
+        s->error = ENETDOWN;
+        s->broken = true;
+        s->phase = NET_ENDED;
+        service_wake(&s->phase);
+        close_own(s);
+        if (s->provider_fd >= 0)
+            shutdown(s->provider_fd, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&net_lock);
+    if (halvm_reroute_end(owner->registration) != 0)
+        /* Threads may still be in it (-EDEADLK): these bytes stay. */
+        __atomic_fetch_add(&owner->references, 1, __ATOMIC_RELAXED);
+}
+
+/* The provider has done with all of them. */
+static void given_back(struct service_client *client)
 {
     struct net_service *owner = (struct net_service *)client;
 
     pthread_mutex_lock(&net_lock);
     for (struct net_socket *s = owner->sockets, *next; s; s = next) {
         next = s->next;
-        s->error = ENETDOWN;
-        s->broken = true;
-        s->phase = NET_ENDED;
-        service_wake(&s->phase);
         close_provider(s);
-        if (!s->application) {
-            /* Its event of the end went with the queue. */
-            pthread_mutex_unlock(&net_lock);
-            free_socket(s);
-            pthread_mutex_lock(&net_lock);
-            next = owner->sockets;
-        }
+        free_unheld(s);
     }
     for (struct net_service **at = &net_installed; *at; at = &(*at)->next)
         if (*at == owner) {
@@ -361,8 +376,7 @@ static void ended(struct service_client *client)
             break;
         }
     pthread_mutex_unlock(&net_lock);
-    if (halvm_reroute_end(owner->registration) == 0)
-        owner_put(owner);
+    owner_put(owner);
 }
 
 int halvm_net_install(struct halvm_service *service, const int domains[],
@@ -380,6 +394,7 @@ int halvm_net_install(struct halvm_service *service, const int domains[],
     if (!owner)
         return -ENOMEM;
     owner->client.ended = ended;
+    owner->client.given_back = given_back;
     owner->service = service;
     owner->references = 1;
     memcpy(owner->domains, domains, (size_t)count * sizeof domains[0]);
@@ -389,16 +404,17 @@ int halvm_net_install(struct halvm_service *service, const int domains[],
     owner->next = net_installed;
     net_installed = owner;
     pthread_mutex_unlock(&net_lock);
-    service_client_add(service, &owner->client);
     if (service->owner)
         net_wait_start();
     owner->registration = halvm_reroute(SYS_socket, on_socket, owner);
-    if (owner->registration > 0)
-        return 0;
-    result = (int)owner->registration;
-    service_client_remove(service, &owner->client);
-    ended(&owner->client);
-    owner_put(owner);
+    result = owner->registration < 0
+                 ? (int)owner->registration
+                 : service_client_add(service, &owner->client);
+    if (result < 0) {
+        if (owner->registration > 0)
+            ended(&owner->client);
+        given_back(&owner->client);
+    }
     return result;
 }
 
@@ -473,7 +489,8 @@ int halvm_net_broken(struct halvm_service *service, uint64_t id, int error)
     s = net_find(service, id);
     if (s) {
         result = -EINVAL;
-        if (s->phase == NET_CONNECTED) {
+        if (s->phase == NET_NEW || s->phase == NET_CONNECTED ||
+            s->phase == NET_LISTENING) {
             s->error = error;
             s->broken = true;
             shutdown(s->provider_fd, SHUT_RDWR);
@@ -487,7 +504,7 @@ int halvm_net_broken(struct halvm_service *service, uint64_t id, int error)
 int halvm_net_close(struct halvm_service *service, uint64_t id)
 {
     struct net_socket *s;
-    bool gone = false;
+    int result = -ESRCH;
 
     pthread_mutex_lock(&net_lock);
     s = net_find(service, id);
@@ -497,13 +514,12 @@ int halvm_net_close(struct halvm_service *service, uint64_t id)
             s->phase = NET_ENDED;
             service_wake(&s->phase);
         }
-        gone = !s->application;
         close_provider(s);
+        free_unheld(s);
+        result = 0;
     }
     pthread_mutex_unlock(&net_lock);
-    if (gone)
-        free_socket(s);
-    return s ? 0 : -ESRCH;
+    return result;
 }
 
 static int queue_connection(struct net_socket *listener, struct net_socket *s,
@@ -513,6 +529,11 @@ static int queue_connection(struct net_socket *listener, struct net_socket *s,
 
     if (!waiting)
         return -ENOBUFS;
+    /* What accept reads, and poll sees. So many fit, whatever the backlog. */
+    if (send(listener->provider_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1) {
+        free(waiting);
+        return -ECONNREFUSED;
+    }
     waiting->socket = s;
     waiting->fd = fd;
     waiting->next = NULL;
@@ -521,9 +542,6 @@ static int queue_connection(struct net_socket *listener, struct net_socket *s,
     *listener->queue_last = waiting;
     listener->queue_last = &waiting->next;
     listener->queue_count++;
-    /* What accept reads, and poll sees. */
-    if (send(listener->provider_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
-        service_say("a listening socket lost its wake-up");
     return 0;
 }
 
@@ -559,7 +577,8 @@ int halvm_net_incoming(struct halvm_service *service, uint64_t listener_id,
     s->local.size = (unsigned)local_size;
     *connection = s->id;
     pthread_mutex_lock(&net_lock);
-    result = net_find(service, listener_id) == listener && listener->application
+    result = net_find(service, listener_id) == listener &&
+                     listener->application && listener->phase == NET_LISTENING
                  ? queue_connection(listener, s, fd)
                  : -ESRCH;
     if (result == 0) {

@@ -46,7 +46,6 @@ struct net_service {
     unsigned references; /* the installation's, and one a socket */
     unsigned char *addresses;
     size_t addresses_size;
-    uint64_t last_id;
     unsigned count;
     uint16_t next_port;
     struct net_socket *sockets;
@@ -59,7 +58,7 @@ struct net_socket {
     struct net_socket *next; /* of owner->sockets */
     uint64_t id;
     int domain, type, protocol;
-    int provider_fd;    /* -1: the provider has closed it */
+    int provider_fd;    /* -1: the provider has let it go */
     bool application;   /* it still has a descriptor */
     volatile int phase; /* enum net_phase; who waits sleeps on it */
     volatile int error; /* SO_ERROR, an errno */
@@ -67,6 +66,7 @@ struct net_socket {
     bool shut_read, shut_write;
     size_t filled; /* bytes that keep it from being writable */
     int own_fd;    /* the application's end once more, while it connects */
+    struct service_event *closing; /* HALVM_NET_CLOSE, until it is posted */
     struct net_address local, remote;
     bool bound, reuse_address, reuse_port;
     unsigned backlog, queue_count; /* listening */

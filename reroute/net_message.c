@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -38,8 +39,10 @@ static long stream_once(struct net_socket *s, int fd, struct transfer *transfer,
 {
     struct msghdr header = {.msg_iov = transfer->header.msg_iov,
                             .msg_iovlen = transfer->header.msg_iovlen};
-    long result = transfer->send ? object_result(sendmsg(fd, &header, flags))
-                                 : object_result(recvmsg(fd, &header, flags));
+    long result =
+        transfer->send
+            ? object_result(sendmsg(fd, &header, flags | MSG_NOSIGNAL))
+            : object_result(recvmsg(fd, &header, flags));
 
     (void)s;
     if (!transfer->send) {
@@ -279,12 +282,14 @@ static long move(struct net_socket *s, int fd, struct transfer *transfer)
         return result;
     result = move_or_wait(s, fd, transfer);
     /* The end of a stream may be that of the connection, or the service. */
-    if (result == 0 || result == -EPIPE) {
+    if (result == 0 || result == -EPIPE || result == -ECONNRESET) {
         if (s->error)
             return net_take_error(s);
         if (s->phase == NET_ENDED)
             return -ENETDOWN;
     }
+    if (result == -EPIPE && !(transfer->flags & MSG_NOSIGNAL))
+        raise(SIGPIPE);
     return result;
 }
 

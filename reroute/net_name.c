@@ -272,6 +272,8 @@ static int begin_connect(struct net_socket *s, int fd,
 
     switch (net_is_stream(s) ? s->phase : NET_NEW) {
     case NET_NEW:
+        if (s->broken) /* its pair is shut down */
+            return s->error ? net_take_error(s) : -EINVAL;
         break;
     case NET_CONNECTING:
         return -EALREADY;
@@ -364,6 +366,8 @@ long net_listen(struct net_socket *s, int fd, int backlog)
         result = -ENETDOWN;
     else if (!first && s->phase != NET_LISTENING)
         result = -EINVAL;
+    else if (s->broken)
+        result = s->error ? net_take_error(s) : -EINVAL;
     else
         result = net_bind_any(s);
     if (result == 0) {
@@ -389,8 +393,11 @@ long net_listen(struct net_socket *s, int fd, int backlog)
 static long accept_token(struct net_socket *s, int fd)
 {
     char token;
-    long result = object_result(recv(fd, &token, 1, MSG_DONTWAIT));
+    long result = s->broken ? net_take_error(s) : 0;
 
+    if (result < 0)
+        return result;
+    result = object_result(recv(fd, &token, 1, MSG_DONTWAIT));
     if (result == -EAGAIN && net_may_wait(s, fd, 0)) {
         result = service_wait(s->owner->service);
         if (result == 0) {
@@ -398,8 +405,12 @@ static long accept_token(struct net_socket *s, int fd)
             service_waited(s->owner->service);
         }
     }
-    if (result == 0 || s->phase == NET_ENDED)
-        return -ENETDOWN; /* the provider has closed its end */
+    if (s->phase == NET_ENDED)
+        return -ENETDOWN;
+    if (result == 0) { /* the provider has closed its end, or broken it */
+        result = net_take_error(s);
+        return result < 0 ? result : -ENETDOWN;
+    }
     return result;
 }
 

@@ -17,7 +17,8 @@
 
 static bool mine(const struct net_service *owner)
 {
-    return owner->service->owner && owner->service->owner == gettid();
+    return !owner->service->ended && owner->service->owner &&
+           owner->service->owner == gettid();
 }
 
 /* Whether the thread alone can make something happen to the descriptor. */

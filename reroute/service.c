@@ -123,24 +123,32 @@ static void tell(struct halvm_service *service)
         return; /* full: it is readable, then */
 }
 
-int service_post(struct halvm_service *service, const struct halvm_event *event,
-                 const void *data, size_t size)
+struct service_event *service_event_new(const struct halvm_event *event,
+                                        const void *data, size_t size)
 {
     struct service_event *entry = malloc(sizeof *entry + size);
-    int result = 0;
 
     if (!entry)
-        return -ENOMEM;
+        return NULL;
     entry->event = *event;
     entry->event.size = (uint32_t)size;
     entry->event.data = (unsigned char *)(entry + 1);
     if (size > 0)
         memcpy(entry + 1, data, size);
     entry->next = NULL;
+    return entry;
+}
+
+int service_post_event(struct halvm_service *service,
+                       struct service_event *entry)
+{
+    int result = 0;
+
     pthread_mutex_lock(&service->lock);
     if (service->ended)
         result = -ENETDOWN;
-    else if (service->waiting >= SERVICE_EVENTS_MAX && !must_come(event->kind))
+    else if (service->waiting >= SERVICE_EVENTS_MAX &&
+             !must_come(entry->event.kind))
         result = -ENOBUFS;
     if (result == 0) {
         *service->last = entry;
@@ -151,6 +159,15 @@ int service_post(struct halvm_service *service, const struct halvm_event *event,
             tell(service);
     }
     pthread_mutex_unlock(&service->lock);
+    return result;
+}
+
+int service_post(struct halvm_service *service, const struct halvm_event *event,
+                 const void *data, size_t size)
+{
+    struct service_event *entry = service_event_new(event, data, size);
+    int result = entry ? service_post_event(service, entry) : -ENOMEM;
+
     if (result != 0)
         free(entry);
     return result;
@@ -195,13 +212,20 @@ void halvm_event_free(struct halvm_event *event)
 
 /* -- the end -- */
 
-void service_client_add(struct halvm_service *service,
-                        struct service_client *client)
+int service_client_add(struct halvm_service *service,
+                       struct service_client *client)
 {
+    int result = 0;
+
     pthread_mutex_lock(&service->lock);
-    client->next = service->clients;
-    service->clients = client;
+    if (service->ended) {
+        result = -ENETDOWN;
+    } else {
+        client->next = service->clients;
+        service->clients = client;
+    }
     pthread_mutex_unlock(&service->lock);
+    return result;
 }
 
 void service_client_remove(struct halvm_service *service,
@@ -227,6 +251,10 @@ static struct service_client *next_client(struct halvm_service *service)
     client = service->clients;
     if (client)
         service->clients = client->next;
+    if (client && client->given_back) {
+        client->next = service->told;
+        service->told = client;
+    }
     pthread_mutex_unlock(&service->lock);
     return client;
 }
@@ -258,7 +286,14 @@ static void end(struct halvm_service *service, enum service_end why)
 
 void halvm_service_end(struct halvm_service *service)
 {
+    struct service_client *client;
+
     end(service, SERVICE_GIVEN_BACK);
+    /* All have been told, and nobody else touches them after that. */
+    while ((client = service->told) != NULL) {
+        service->told = client->next;
+        client->given_back(client);
+    }
     pthread_mutex_lock(&service->lock);
     close(service->fd);
     service->fd = -1;
@@ -322,7 +357,7 @@ int service_wait(struct halvm_service *service)
     if (service->ended) {
         result = -ENETDOWN;
     } else {
-        service->blocked++;
+        __atomic_fetch_add(&service->blocked, 1, __ATOMIC_RELAXED);
         if (!service->watched) {
             sigset_t all, old;
 

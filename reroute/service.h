@@ -24,6 +24,8 @@ struct service_event {
 struct service_client {
     struct service_client *next;
     void (*ended)(struct service_client *client);
+    /* Its user has given the service back, after that; or NULL. */
+    void (*given_back)(struct service_client *client);
 };
 
 struct halvm_service {
@@ -41,6 +43,7 @@ struct halvm_service {
     unsigned references; /* its user's, and its sockets' and files' */
     bool watched;        /* there is a watchdog */
     struct service_client *clients;
+    struct service_client *told; /* of the end; with given_back */
     struct service_call *calls;
 };
 
@@ -48,19 +51,27 @@ enum service_end { SERVICE_ALIVE, SERVICE_GIVEN_BACK, SERVICE_DEAD };
 
 void service_ref(struct halvm_service *service);
 void service_unref(struct halvm_service *service);
-/* Registered for as long as the service lives. A client that is removed is not
- * told any more, and not being told just then. */
-void service_client_add(struct halvm_service *service,
-                        struct service_client *client);
+/* Registered for as long as the service lives: 0, or -ENETDOWN (it has ended).
+ * A client that is removed is not told any more, and not being told just then.
+ */
+int service_client_add(struct halvm_service *service,
+                       struct service_client *client);
 void service_client_remove(struct halvm_service *service,
                            struct service_client *client);
 
-/* Queues an event with a copy of data. 0, -ENOBUFS (the queue is full and the
- * event is not one that must come), -ENOMEM, -ENETDOWN (ended). */
 /* How many events were posted, ever. */
 uint64_t service_posted(struct halvm_service *service);
+/* Queues an event with a copy of data. 0, -ENOBUFS (the queue is full and the
+ * event is not one that must come), -ENOMEM, -ENETDOWN (ended). */
 int service_post(struct halvm_service *service, const struct halvm_event *event,
                  const void *data, size_t size);
+/* The same in two steps, for what must not fail for want of memory: an event
+ * with a copy of data, or NULL; and its queueing, which takes it if it is 0.
+ * free gives back one that was not queued. */
+struct service_event *service_event_new(const struct halvm_event *event,
+                                        const void *data, size_t size);
+int service_post_event(struct halvm_service *service,
+                       struct service_event *entry);
 
 /* Before a wait for the service: 0, -EAGAIN (this thread would wait for
  * itself), -ENETDOWN. After it: service_waited, if it was 0. */

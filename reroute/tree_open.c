@@ -58,7 +58,8 @@ static int begin_served(struct halvm_tree *tree, struct opened *opened)
     if ((opened->file->flags & O_ACCMODE) != O_WRONLY)
         halvm_file_ready(opened->file, 0);
     pthread_mutex_unlock(&tree_lock);
-    service_client_add(tree->service, &opened->client);
+    if (service_client_add(tree->service, &opened->client) < 0)
+        return -EIO;
     event.id = opened->id;
     event.number[0] = opened->file->flags;
     result =

@@ -85,15 +85,19 @@ int halvm_net_connected(struct halvm_service *service, uint64_t id);
 int halvm_net_failed(struct halvm_service *service, uint64_t id, int error);
 /* A connection came in for a listening socket. Returns the provider's end of
  * it and its id through *connection, which accept then finds; -ECONNREFUSED:
- * the backlog is full. */
+ * the backlog is full, or as many wait as fit (a few hundred). */
 int halvm_net_incoming(struct halvm_service *service, uint64_t listener,
                        const void *remote, size_t remote_size,
                        const void *local, size_t local_size,
                        uint64_t *connection);
 /* The connection is broken: what the application has not read is lost, and
- * its next call says error (ECONNRESET, ...). */
+ * its next call says error (ECONNRESET, ...). The same for a socket that
+ * listens, whose accept says it; for one that is not connected yet, whose
+ * connect or listen does; and for one of datagrams. It is of no more use. */
 int halvm_net_broken(struct halvm_service *service, uint64_t id, int error);
-/* The provider has done with the socket: closes its end. */
+/* The provider has done with the socket: closes its end. When the service has
+ * ended the ends of its sockets are shut down, and stay open until this or
+ * halvm_service_end. */
 int halvm_net_close(struct halvm_service *service, uint64_t id);
 
 #ifdef __cplusplus

@@ -86,8 +86,9 @@ const char *halvm_service_ended(const struct halvm_service *service);
 /*
  * Gives back what is served: who waits gets an error, so do the sockets and
  * files that are open, and what is opened from then on goes to what was there
- * before. The descriptor of halvm_service_fd is closed; service is freed when
- * the last of its sockets and files is closed, and not to be used after this.
+ * before. The descriptor of halvm_service_fd and the provider's ends of sockets
+ * are closed; service is freed when the last of its sockets and files is
+ * closed, and not to be used after this.
  */
 void halvm_service_end(struct halvm_service *service);
 
@@ -95,10 +96,13 @@ void halvm_service_end(struct halvm_service *service);
  * Takes a system call over for a handler that is served: for every call an
  * event HALVM_CALL with number[0] the number, number[1..6] the arguments, the
  * id to answer with, and at data, a long, what this returned. The caller waits
- * in the call for the answer, so what its pointers point to stays. Returns an
- * id for halvm_reroute_end, or -EINVAL  no such call, or none that a handler
- * can have -EPERM   GHC's runtime stands on it: halvm_call_runtime says why
- *   -ENOSPC  as halvm_reroute
+ * in the call for the answer, so what its pointers point to stays until then;
+ * but if the service is given up it gets EIO at once and goes on, so who may be
+ * as late as that must not use them. Returns an id for halvm_reroute_end, or
+ *   -EINVAL    no such call, or none that a handler can have
+ *   -EPERM     GHC's runtime stands on it: halvm_call_runtime says why
+ *   -ENOSPC    as halvm_reroute
+ *   -ENETDOWN  the service has ended
  * The thread that owns the service gets -EDEADLK from the call.
  */
 long halvm_service_reroute(struct halvm_service *service, long number);

@@ -117,6 +117,7 @@ int main(void)
     struct utsname name;
     CHECK_EQ(uname(&name), 0);
     CHECK(strcmp(name.nodename, "elsewhere") != 0);
+    CHECK_EQ(halvm_service_reroute(service, SYS_uname), -ENETDOWN);
     halvm_service_end(service);
     return 0;
 }

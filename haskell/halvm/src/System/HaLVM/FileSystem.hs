@@ -36,9 +36,9 @@ module System.HaLVM.FileSystem
   , mountPatience
   ) where
 
-import Control.Concurrent (forkIO)
+import Control.Concurrent (forkIO, forkIOWithUnmask)
 import Control.Concurrent.MVar
-import Control.Exception (SomeException, mask, onException, try)
+import Control.Exception (SomeException, mask_, onException, try)
 import Control.Monad (forM_, forever, void, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
@@ -48,10 +48,11 @@ import Data.Bits ((.&.))
 import Data.Int (Int64)
 import qualified Data.Map.Strict as Map
 import Data.Word (Word64)
-import Foreign.C.String (newCString, withCString)
-import Foreign.C.Types (CLong, CUInt)
-import Foreign.Marshal.Alloc (allocaBytes, free)
-import Foreign.Ptr (Ptr, castPtr)
+import Foreign.C.Error (eNOMEM)
+import Foreign.C.Types (CInt, CLong, CUInt)
+import Foreign.Marshal.Alloc (allocaBytes)
+import Foreign.Ptr (Ptr, castPtr, nullPtr)
+import System.Posix.Internals (peekFilePath, withFilePath)
 
 import System.HaLVM.Foreign
 import System.HaLVM.Service
@@ -87,19 +88,36 @@ mount :: FilePath -> [(FilePath, Entry)] -> IO Mount
 mount path entries = do
   known <- newMVar Map.empty
   writers <- newMVar Map.empty
-  service <- newService "files" (serve known writers)
+  service <- newService "files" (serve known writers) (pure ())
   flip onException (endService service) $ do
-    tree <- c_tree_new (servicePointer service) 0
-    ident <- withCString path (c_tree_mount tree) >>= check path
+    tree <- newTree service 0
+    ident <- withFilePath path (c_tree_mount tree) >>= check path
     let m = Mount service tree known ident
-    forM_ entries $ uncurry (setEntry m)
+    forM_ entries (uncurry (setEntry m))
+      `onException` c_file_unmount ident
     pure m
 
--- | Puts a file there, or another in its place; who has it open keeps the old.
+newTree :: Service -> CInt -> IO (Ptr CTree)
+newTree service flags = do
+  tree <- c_tree_new (servicePointer service) flags
+  when (tree == nullPtr) $ failWith "mount" eNOMEM
+  pure tree
+
+-- | A name as the files' calls have it: in the file system's encoding, as all
+-- paths.
+nameBytes :: FilePath -> IO ByteString
+nameBytes name = withFilePath name B.packCString
+
+bytesName :: ByteString -> IO FilePath
+bytesName bytes = B.useAsCString bytes peekFilePath
+
+-- | Puts a file there, or another in its place. Who has 'Contents' open reads the
+-- new ones from then on, if it gets such; who has another open keeps that.
 setEntry :: Mount -> FilePath -> Entry -> IO ()
 setEntry m name entry = do
-  modifyMVar_ (mountEntries m) (pure . Map.insert (C.pack name) entry)
-  result <- withCString name $ \path -> case entry of
+  key <- nameBytes name
+  modifyMVar_ (mountEntries m) (pure . Map.insert key entry)
+  result <- withFilePath name $ \path -> case entry of
     Contents bytes -> bytesIn bytes $ \p n ->
       c_tree_put (mountTreePointer m) path p (fromIntegral n) 0o444
     Generated _ -> c_tree_serve (mountTreePointer m) path 0o444
@@ -110,9 +128,10 @@ setEntry m name entry = do
 -- | Throws if it is not there, or a directory that is not empty.
 removeEntry :: Mount -> FilePath -> IO ()
 removeEntry m name = do
-  result <- withCString name (c_tree_remove (mountTreePointer m))
+  result <- withFilePath name (c_tree_remove (mountTreePointer m))
   void (check name result)
-  modifyMVar_ (mountEntries m) (pure . Map.delete (C.pack name))
+  key <- nameBytes name
+  modifyMVar_ (mountEntries m) (pure . Map.delete key)
 
 -- | What was there before is in its place again. Files that are open fail from
 -- then on, but for those whose contents are known.
@@ -158,8 +177,8 @@ serve known writers service event = case eventKind event of
     answer bytes = bytesIn bytes $ \p n ->
       void (c_file_answer pointer ident p (fromIntegral n) 1)
     failed e = void (c_file_fail pointer ident (errnoOf (e :: SomeException)))
-    spawn action = void $ mask $ \restore -> forkIO $ do
-      result <- try (restore action)
+    spawn action = void $ mask_ $ forkIOWithUnmask $ \unmask -> do
+      result <- try (unmask action)
       either failed pure result
     startWriter consume = do
       box <- newEmptyMVar
@@ -209,26 +228,27 @@ mountTree :: FilePath -> (Change -> IO ()) -> IO Tree
 mountTree path changed = do
   changes <- newMVar []
   more <- newEmptyMVar
-  service <- newService "tree" $ \_ event -> when (eventKind event == 35) $ do
-    modifyMVar_ changes (pure . (change event :))
+  service <- flip (newService "tree") (pure ()) $ \_ event -> when (eventKind event == 35) $ do
+    new <- change event
+    modifyMVar_ changes (pure . (new :))
     void (tryPutMVar more ())
   void $ forkIO $ forever $ do
     takeMVar more
     new <- reverse <$> swapMVar changes []
     forM_ new $ \c -> try (changed c) :: IO (Either SomeException ())
   flip onException (endService service) $ do
-    tree <- c_tree_new (servicePointer service) 1
-    ident <- withCString path (c_tree_mount tree) >>= check path
+    tree <- newTree service 1
+    ident <- withFilePath path (c_tree_mount tree) >>= check path
     pure (Tree service tree ident)
   where
-    change event =
+    change event = do
       let (first, rest) = C.break (== '\0') (eventData event)
-          name = C.unpack first
-      in case eventNumbers event of
-          1 : _ -> Written name
-          2 : _ -> Made name
-          3 : _ -> Removed name
-          _ -> Moved name (C.unpack (C.drop 1 rest))
+      name <- bytesName first
+      case eventNumbers event of
+        1 : _ -> pure (Written name)
+        2 : _ -> pure (Made name)
+        3 : _ -> pure (Removed name)
+        _ -> Moved name <$> bytesName (C.drop 1 rest)
 
 -- | Its files are gone from sight.
 unmountTree :: Tree -> IO ()
@@ -238,11 +258,8 @@ unmountTree t = do
 
 -- | A file's content as it is now.
 readTree :: Tree -> FilePath -> IO (Maybe ByteString)
-readTree t name = do
-  path <- newCString name
-  parts <- go path 0
-  free path
-  pure (B.concat <$> parts)
+readTree t name = withFilePath name $ \path ->
+  fmap B.concat <$> go path 0
   where
     size = 65536
     go path at = do
@@ -260,11 +277,11 @@ readTree t name = do
 -- | Makes a file, and directories for it, or gives it other content.
 writeTree :: Tree -> FilePath -> ByteString -> IO ()
 writeTree t name bytes = do
-  result <- withCString name $ \path -> bytesIn bytes $ \p n ->
+  result <- withFilePath name $ \path -> bytesIn bytes $ \p n ->
     c_tree_put (treePointer t) path p (fromIntegral n) (0o644 :: CUInt)
   void (check name result)
 
 -- | A file or an empty directory.
 removeTree :: Tree -> FilePath -> IO ()
 removeTree t name =
-  withCString name (c_tree_remove (treePointer t)) >>= void . check name
+  withFilePath name (c_tree_remove (treePointer t)) >>= void . check name

@@ -20,7 +20,9 @@
 --
 -- The functions may block; each runs in a thread that belongs to one socket (a
 -- 'sendStream' at a time, a 'receiveStream' at a time, both at once). What they
--- throw is the socket's error: an 'IOError' with an errno gives that.
+-- throw is the socket's error: an 'IOError' with an errno gives that. It is told
+-- once, and the socket is of no more use then; but what 'sendDatagram' throws
+-- loses a datagram, and what 'setOption' and 'closeSocket' throw is dropped.
 --
 -- In either runtime, callers in Haskell wait as for any socket, by the I\/O
 -- manager; calls of C libraries may block in C threads and, in the threaded
@@ -34,10 +36,12 @@ module System.HaLVM.Network
   ) where
 
 import Control.Concurrent
-  ( ThreadId, forkIOWithUnmask, killThread, myThreadId, threadWaitRead, threadWaitWrite )
+  ( ThreadId, forkIOWithUnmask, killThread, myThreadId, threadDelay
+  , threadWaitRead, threadWaitWrite, yield )
 import Control.Concurrent.MVar
 import Control.Exception
-  ( SomeException, finally, mask_, try, uninterruptibleMask_ )
+  ( SomeAsyncException, SomeException, finally, fromException, mask_, try
+  , uninterruptibleMask_ )
 import Control.Monad (forM_, forever, unless, void, when)
 import Data.Bits (shiftL, shiftR, (.|.))
 import Data.ByteString (ByteString)
@@ -45,12 +49,13 @@ import qualified Data.ByteString as B
 import qualified Data.ByteString.Internal as I
 import qualified Data.ByteString.Unsafe as U
 import qualified Data.Map.Strict as Map
+import Data.Maybe (fromMaybe)
 import Data.Word (Word16, Word64, Word8)
 import Foreign.C.Types (CInt, CLong)
 import Foreign.ForeignPtr (withForeignPtr)
 import Foreign.Marshal.Alloc (alloca)
 import Foreign.Marshal.Array (withArrayLen)
-import Foreign.Ptr (Ptr, castPtr, plusPtr)
+import Foreign.Ptr (Ptr, castPtr)
 import Foreign.Storable (peek)
 import System.Posix.Types (Fd (..))
 
@@ -163,13 +168,18 @@ data Link p = Link
   { linkFd :: CInt
   , linkKind :: Kind
   , linkSocket :: MVar (Socket p) -- empty until it is open
-  , linkThreads :: MVar [ThreadId]
-  , linkWork :: MVar [IO ()] -- last first
+  , linkThreads :: MVar (Maybe [ThreadId]) -- Nothing: there are no more
+  , linkWork :: MVar [Work] -- last first
   , linkMore :: MVar ()
-  , linkGone :: MVar ()
+  , linkGone :: MVar () -- filled: the application has closed it, or all ends
   , linkSent :: MVar (Maybe (MVar ())) -- a stream's: filled when all is sent
   }
 
+-- A piece of it; and what is done in its place if the socket has gone.
+data Work = Work { workDo, workDrop :: IO () }
+
+-- Until the worker has closed them: the numbers of their descriptors are theirs
+-- as long as they are in here.
 type Links p = MVar (Map.Map Word64 (Link p))
 
 -- What is bound and begins to listen, but not done yet: who connects after that
@@ -192,6 +202,7 @@ installProvider provider families addresses = do
   links <- newMVar Map.empty
   setups <- newMVar Map.empty
   service <- newService "network" (serve provider links setups)
+    (leaveAll links)
   result <- withArrayLen (map fromIntegral families) $ \n domains ->
     c_net_install (servicePointer service) domains (fromIntegral n)
   when (result < 0) $ endService service
@@ -200,8 +211,8 @@ installProvider provider families addresses = do
   setAddresses installed addresses
   pure installed
 
--- | Sockets that are open fail with @ENETDOWN@; new ones go to what was there
--- before.
+-- | Sockets that are open fail with @ENETDOWN@ and are closed; new ones go to
+-- what was there before.
 uninstallProvider :: Installed -> IO ()
 uninstallProvider (Installed service) = endService service
 
@@ -219,19 +230,61 @@ networkPatience (Installed service) = setPatience service
 
 newLink :: CInt -> Kind -> IO (Link p)
 newLink fd kind =
-  Link fd kind <$> newEmptyMVar <*> newMVar [] <*> newMVar [] <*> newEmptyMVar
-    <*> newEmptyMVar <*> newMVar Nothing
+  Link fd kind <$> newEmptyMVar <*> newMVar (Just []) <*> newMVar []
+    <*> newEmptyMVar <*> newEmptyMVar <*> newMVar Nothing
 
 -- | A thread of the socket's, which ends with it.
 spawn :: Link p -> IO () -> IO ()
-spawn link action = void $ forkMasked $ do
-  self <- myThreadId
-  note (self :)
-  _ <- try action :: IO (Either SomeException ())
-  note (filter (/= self))
+spawn link = spawnThen link (pure ())
+
+-- | The same, and what follows it, whatever happens to it.
+spawnThen :: Link p -> IO () -> IO () -> IO ()
+spawnThen link after action = uninterruptibleMask_ $ do
+  known <- takeMVar (linkThreads link)
+  case known of
+    Nothing -> putMVar (linkThreads link) Nothing >> after
+    Just threads -> do
+      thread <- forkIOWithUnmask $ \unmask -> do
+        _ <- try (unmask (mask_ action)) :: IO (Either SomeException ())
+        self <- myThreadId
+        modifyMVar_ (linkThreads link) (pure . fmap (filter (/= self)))
+        after
+      putMVar (linkThreads link) (Just (thread : threads))
+
+-- | Ends the socket's threads: none runs after it, and none begins.
+stop :: Link p -> IO ()
+stop link = uninterruptibleMask_ (go (0 :: Int))
   where
-    -- for a moment; what is thrown at the thread meanwhile waits
-    note f = uninterruptibleMask_ $ modifyMVar_ (linkThreads link) (pure . f)
+    go turn = do
+      threads <- modifyMVar (linkThreads link) $ \known -> pure $ case known of
+        Just [] -> (Nothing, [])
+        _ -> (known, fromMaybe [] known)
+      unless (null threads) $ do
+        -- again, for one that a provider's function has kept for itself
+        when (turn `mod` 200 == 0) $ mapM_ killThread threads
+        if turn < 20 then yield else threadDelay 1000
+        go (turn + 1)
+
+isHere :: Link p -> IO Bool
+isHere = isEmptyMVar . linkGone
+
+-- | The socket is to be closed: wakes its worker.
+leave :: Link p -> IO ()
+leave link = do
+  void (tryPutMVar (linkGone link) ())
+  void (tryPutMVar (linkMore link) ())
+
+-- | Nobody uses a descriptor of the service's any more.
+leaveAll :: Links p -> IO ()
+leaveAll links = go Map.empty
+  where
+    go before = do
+      known <- readMVar links
+      let new = known `Map.difference` before
+      unless (Map.null new) $ do
+        mapM_ leave new
+        mapM_ stop new
+        go (Map.union known before) -- what came in meanwhile
 
 -- | Masked, but not uninterruptibly as the thread that makes it may be.
 forkMasked :: IO () -> IO ThreadId
@@ -244,30 +297,50 @@ attempt action failed = do
   result <- try action
   either (failed . errnoOf) pure (result :: Either SomeException ())
 
-later :: Link p -> IO () -> IO ()
-later link action = do
-  modifyMVar_ (linkWork link) (pure . (action :))
+later :: Link p -> Work -> IO ()
+later link work = do
+  modifyMVar_ (linkWork link) (pure . (work :))
   void (tryPutMVar (linkMore link) ())
 
--- | Does what is queued, whatever happens to it, until the socket is gone.
-worker :: Link p -> IO ()
-worker link = mask_ $ do
-  let loop = do
-        _ <- try (takeMVar (linkMore link)) :: IO (Either SomeException ())
-        work <- reverse <$> swapMVar (linkWork link) []
-        forM_ work $ \action ->
-          try action :: IO (Either SomeException ())
-        here <- isEmptyMVar (linkGone link)
-        when here loop
-  loop
+-- | Does what is queued, whatever happens to it, until the socket is gone; and
+-- then closes it, so that no other function of the provider's comes after that.
+worker :: Provider p => p -> Links p -> Service -> Word64 -> Link p -> IO ()
+worker provider links service ident link = mask_ loop
+  where
+    loop = do
+      _ <- try (takeMVar (linkMore link)) :: IO (Either SomeException ())
+      here <- isHere link -- before it is taken: nothing is queued after that
+      work <- reverse <$> swapMVar (linkWork link) []
+      forM_ work $ \w -> do
+        still <- isHere link
+        try (if still then workDo w else workDrop w)
+          :: IO (Either SomeException ())
+      if here then loop else close
+    -- What the application has written before it closed still goes out: the
+    -- sender sees the end of the stream by itself.
+    close = do
+      insist (readMVar (linkSent link) >>= mapM_ readMVar)
+      stop link
+      s <- tryReadMVar (linkSocket link)
+      forM_ s $ \socket ->
+        try (closeSocket provider socket) :: IO (Either SomeException ())
+      uninterruptibleMask_ $ do
+        void (c_net_close (servicePointer service) ident)
+        modifyMVar_ links (pure . Map.delete ident)
+    insist action = do
+      result <- try action
+      either (\(_ :: SomeException) -> insist action) pure result
 
--- | Again and again, whatever is thrown at it, until the socket is gone.
-persist :: Link p -> IO () -> IO ()
-persist link action = do
+-- | Again and again, whatever is thrown at its thread, until it ends, or the
+-- provider says an error, or the socket is gone.
+persist :: Link p -> (CInt -> IO ()) -> IO () -> IO ()
+persist link failed action = do
   result <- try action
-  here <- isEmptyMVar (linkGone link)
+  here <- isHere link
   case result of
-    Left (_ :: SomeException) | here -> persist link action
+    Left (e :: SomeException) | here -> case fromException e of
+      Just (_ :: SomeAsyncException) -> persist link failed action
+      Nothing -> failed (errnoOf e)
     _ -> pure ()
 
 serve
@@ -280,26 +353,30 @@ serve provider links setups service event = case eventKind event of
           _ -> (0, Raw, 0)
     link <- newLink (eventFd event) kind
     modifyMVar_ links (pure . Map.insert ident link)
-    void (forkMasked (worker link))
-    later link $ do
+    void (forkMasked (worker provider links service ident link))
+    later link $ flip Work (pure ()) $ do
       opened <- try (openSocket provider domain kind protocol)
       case opened of
         Right s -> do
           putMVar (linkSocket link) s
           when (kind /= Stream) $ do
-            spawn link (persist link (packetsOut provider setups service link s))
-            spawn link (persist link (packetsIn provider link s))
-        Left (e :: SomeException) ->
-          void (c_net_broken pointer ident (errnoOf e))
-  2 -> settingUp setups (2 * ident) $ \done -> withSocketOr done $ \_ s ->
-    bindSocket provider s (Address (eventData event)) `finally` done
-  3 -> settingUp setups (2 * ident + 1) $ \done -> withSocketOr done $ \link s -> do
+            spawn link (persist link broken
+              (packetsOut provider setups service link s))
+            spawn link (persist link broken (packetsIn provider link s))
+        Left (e :: SomeException) -> broken (errnoOf e)
+  2 -> settingUp setups (2 * ident) $ \done -> withSocketOr done done $ \_ s ->
+    attempt (bindSocket provider s (Address (eventData event))) broken
+      `finally` done
+  3 -> settingUp setups (2 * ident + 1) $ \done -> withSocketOr done done $ \link s -> do
     let backlog = case eventNumbers event of
           b : _ -> fromIntegral b
           [] -> 1
-    listenSocket provider s (Address (eventData event)) backlog `finally` done
-    spawn link (persist link (connections provider links service ident s))
-  4 -> readMVar setups >>= \before -> withSocketOr (refused 5) $ \link s -> do
+        listening = do
+          listenSocket provider s (Address (eventData event)) backlog
+          spawn link (persist link broken
+            (connections provider links service ident link s))
+    attempt listening broken `finally` done
+  4 -> readMVar setups >>= \before -> withSocketOr (refused 5) (pure ()) $ \link s -> do
     let size = case eventNumbers event of
           n : _ -> fromIntegral n
           [] -> 0
@@ -307,34 +384,39 @@ serve provider links setups service event = case eventKind event of
         connect = do
           mapM_ readMVar (Map.elems before)
           connectSocket provider s (Address remote) (Address local)
+        -- whoever waits for one that is gone is told why by C
+        unlessGone e = isHere link >>= \here -> when here (refused e)
     if linkKind link /= Stream
-      then connect
+      then attempt connect broken
       else spawn link $ attempt
-        (connect >> uninterruptibleMask_ (connected link s)) refused
+        (connect >> uninterruptibleMask_ (connected link s)) unlessGone
   5 -> withSocket $ \_ s -> case eventNumbers event of
     level : name : _ -> setOption provider s (fromIntegral level)
       (fromIntegral name) (eventData event)
     _ -> pure ()
   6 -> do
-    known <- modifyMVar links $ \l ->
-      pure (Map.delete ident l, Map.lookup ident l)
-    case known of
-      Nothing -> void (c_net_close pointer ident)
-      Just link -> void (forkMasked (closeLink provider service ident link))
+    known <- Map.lookup ident <$> readMVar links
+    maybe (void (c_net_close pointer ident)) leave known
   _ -> pure ()
   where
     pointer = servicePointer service
     ident = eventId event
     refused e = void (c_net_failed pointer ident e)
+    broken e = void (c_net_broken pointer ident e)
+    -- What is to be sent is noted first: it may be closed right after that.
     connected link s = do
+      sent <- toBeSent link
       done <- c_net_connected pointer ident
-      when (done == 0) $ streams provider service ident link s
-    withSocket = withSocketOr (pure ())
-    withSocketOr otherwise_ f = do
+      if done == 0
+        then streams provider service ident link s sent
+        else putMVar sent ()
+    withSocket = withSocketOr (pure ()) (pure ())
+    -- if it was not opened; if it has gone meanwhile
+    withSocketOr otherwise_ dropped f = do
       known <- Map.lookup ident <$> readMVar links
       case known of
         Nothing -> otherwise_
-        Just link -> later link $ do
+        Just link -> later link $ flip Work dropped $ do
           s <- tryReadMVar (linkSocket link)
           maybe otherwise_ (f link) s
 
@@ -343,46 +425,30 @@ kindOf 1 = Stream
 kindOf 2 = Datagram
 kindOf _ = Raw
 
--- | What the application has written before it closed still goes out; then the
--- socket's threads end.
-closeLink :: Provider p => p -> Service -> Word64 -> Link p -> IO ()
-closeLink provider service ident link = mask_ $ do
-  void (tryPutMVar (linkGone link) ())
-  s <- tryReadMVar (linkSocket link)
-  case s of
-    Just socket -> do
-      -- the sender sees the end of the stream by itself
-      readMVar (linkSent link) >>= mapM_ readMVar
-      stop
-      void (tryIgnore (closeSocket provider socket))
-    Nothing -> stop
-  void (c_net_close (servicePointer service) ident)
-  void (tryPutMVar (linkMore link) ())
-  where
-    stop = do
-      threads <- readMVar (linkThreads link)
-      mapM_ killThread threads
-    tryIgnore action = do
-      result <- try action
-      pure (either (\(_ :: SomeException) -> ()) id result)
-
 -- -- streams
 
 bufferLeast, bufferSize :: Int
 bufferLeast = 2048
 bufferSize = 65536
 
--- | Both ways of a connection, until both have ended.
-streams :: Provider p => p -> Service -> Word64 -> Link p -> Socket p -> IO ()
-streams provider service ident link s = do
+toBeSent :: Link p -> IO (MVar ())
+toBeSent link = do
   sent <- newEmptyMVar
   void (swapMVar (linkSent link) (Just sent))
-  spawn link (guarded (outgoing provider link s) `finally` tryPutMVar sent ())
+  pure sent
+
+-- | Both ways of a connection, until both have ended.
+streams
+  :: Provider p
+  => p -> Service -> Word64 -> Link p -> Socket p -> MVar () -> IO ()
+streams provider service ident link s sent = do
+  spawnThen link (putMVar sent ()) (guarded (outgoing provider link s))
   spawn link (guarded (incoming provider link s))
   where
-    guarded action = do
+    guarded action = attempt action $ \e -> do
       -- If it was killed because the socket is gone, nobody hears it.
-      attempt action (void . c_net_broken (servicePointer service) ident)
+      here <- isHere link
+      when here $ void (c_net_broken (servicePointer service) ident e)
 
 -- | From the application to the network. There is room for a short message
 -- while nothing is known of the next one, since every connection has it; while
@@ -407,7 +473,8 @@ incoming provider link s = do
     then void (c_finish (linkFd link))
     else do
       more <- sendFd (linkFd link) bytes
-      when more $ incoming provider link s
+      here <- isHere link
+      when (more && here) $ incoming provider link s
 
 -- | Empty: the end.
 receiveFd :: CInt -> Int -> IO ByteString
@@ -441,25 +508,36 @@ eAgain = -11
 
 -- | What a listening socket accepts.
 connections
-  :: Provider p => p -> Links p -> Service -> Word64 -> Socket p -> IO ()
-connections provider links service listener s = forever $ mask_ $ do
-  -- masked: it can be interrupted while it waits, but not once it has one
-  (new, Address remote, Address local) <- acceptSocket provider s
-  uninterruptibleMask_ $ do
-    (fd, ident) <- withBytes remote $ \r rn -> withBytes local $ \l ln ->
-      alloca $ \out -> do
-        fd <- c_net_incoming (servicePointer service) listener r
-          (fromIntegral rn) l (fromIntegral ln) out
-        ident <- if fd >= 0 then peek out else pure 0
-        pure (fd, ident)
-    if fd < 0
-      then void (forkMasked (closeSocket provider new)) -- the backlog is full
-      else do
-        link <- newLink fd Stream
-        putMVar (linkSocket link) new
-        modifyMVar_ links (pure . Map.insert ident link)
-        void (forkMasked (worker link))
-        streams provider service ident link new
+  :: Provider p
+  => p -> Links p -> Service -> Word64 -> Link p -> Socket p -> IO ()
+connections provider links service listener link s = mask_ go
+  where
+    go = do
+      -- masked: it can be interrupted while it waits, but not once it has one
+      (new, Address remote, Address local) <- acceptSocket provider s
+      -- It may be accepted and closed before this returns: nobody looks for it
+      -- in the meantime.
+      uninterruptibleMask_ $ modifyMVar_ links $ \known -> do
+        (fd, ident) <- withBytes remote $ \r rn -> withBytes local $ \l ln ->
+          alloca $ \out -> do
+            fd <- c_net_incoming (servicePointer service) listener r
+              (fromIntegral rn) l (fromIntegral ln) out
+            ident <- if fd >= 0 then peek out else pure 0
+            pure (fd, ident)
+        if fd < 0
+          then do
+            void (forkMasked (closeSocket provider new)) -- the backlog is full
+            pure known
+          else begin known fd ident new
+      here <- isHere link
+      when here go
+    begin known fd ident new = do
+      other <- newLink fd Stream
+      putMVar (linkSocket other) new
+      sent <- toBeSent other
+      streams provider service ident other new sent
+      void (forkMasked (worker provider links service ident other))
+      pure (Map.insert ident other known)
 
 withBytes :: ByteString -> (Ptr Word8 -> Int -> IO a) -> IO a
 withBytes bytes f = U.unsafeUseAsCStringLen bytes $ \(p, n) -> f (castPtr p) n
@@ -483,23 +561,28 @@ packetsOut provider setups service link s = do
       caughtUp service (order bytes)
       before <- readMVar setups
       mapM_ readMVar (Map.elems before)
-      -- what it throws loses a datagram
-      sendDatagram provider s to (B.drop packetSize bytes)
-    packetsOut provider setups service link s
+      attempt (sendDatagram provider s to (B.drop packetSize bytes))
+        (const (pure ()))
+    here <- isHere link
+    when here $ packetsOut provider setups service link s
   where
     order = B.foldr' (\b n -> n `shiftL` 8 .|. fromIntegral b) 0
       . B.take 8 . B.drop 8
 
 packetsIn :: Provider p => p -> Link p -> Socket p -> IO ()
-packetsIn provider link s = forever $ do
+packetsIn provider link s = do
   (Address from, arrival, bytes) <- receiveArrival provider s
   let size = min 126 (B.length from)
       header = B.concat
         [ B.pack [fromIntegral size, 0], way arrival, B.take size from
         , B.replicate (packetSize - packetAddress - size) 0 ]
-  -- one that does not fit is lost
-  U.unsafeUseAsCStringLen (header <> bytes) $ \(p, n) ->
-    void (c_send (linkFd link) (castPtr p `plusPtr` 0) (fromIntegral n))
+  sent <- U.unsafeUseAsCStringLen (header <> bytes) $ \(p, n) ->
+    c_send (linkFd link) (castPtr p) (fromIntegral n)
+  here <- isHere link
+  when (here && (sent >= 0 || sent `elem` lost)) $ packetsIn provider link s
+  where
+    -- there is no room for it, or it is too large (EMSGSIZE, ENOBUFS)
+    lost = [eAgain, -90, -105]
 
 -- | What is between the size and the address.
 way :: Maybe Arrival -> ByteString

@@ -15,9 +15,11 @@
 -- The handler runs in a Haskell thread of its own, one for each call. It may
 -- block, throw (the call then fails with the exception's errno, or @EIO@) and
 -- be killed (likewise). The thread that made the call waits for it, so what its
--- arguments point to stays as long as the handler runs. Its own calls are
--- ordinary calls: if the handler makes the call that it handles it is called
--- again.
+-- arguments point to stays as long as the handler runs; but where the patience
+-- has ended ('reroutePatience') the caller has got its @EIO@ and gone on, and
+-- what the arguments pointed to may be something else by then: a handler that
+-- was late must not use them. Its own calls are ordinary calls: if the handler
+-- makes the call that it handles it is called again.
 --
 -- Who can wait. A call from C threads and from @safe@ foreign calls of the
 -- threaded runtime waits for the handler. From an @unsafe@ foreign call nothing
@@ -40,9 +42,9 @@ module System.HaLVM.Reroute
   , callByName, callName, whyNot
   ) where
 
-import Control.Concurrent (forkIO)
+import Control.Concurrent (forkIOWithUnmask)
 import Control.Concurrent.MVar
-import Control.Exception (SomeException, mask, mask_, try)
+import Control.Exception (SomeException, mask_, try)
 import Control.Monad (filterM, void)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
@@ -120,7 +122,7 @@ getCalls = modifyMVar calls $ \old -> case old of
   Just c -> pure (old, c)
   Nothing -> do
     handlers <- newMVar Map.empty
-    service <- newService "reroute" (serve handlers)
+    service <- newService "reroute" (serve handlers) (pure ())
     let c = Calls service handlers
     pure (Just c, c)
 
@@ -137,8 +139,8 @@ serve handlers service event
           pointer = servicePointer service
       case Map.lookup number known of
         Just handlersOfCall
-          | Just handler <- lookup (registration event) handlersOfCall -> void $ mask $ \restore -> forkIO $ do
-          result <- try (restore (handler call))
+          | Just handler <- lookup (registration event) handlersOfCall -> void $ mask_ $ forkIOWithUnmask $ \unmask -> do
+          result <- try (unmask (handler call))
           void $ case result of
             Right (Returns value)
               | value >= 0 ->

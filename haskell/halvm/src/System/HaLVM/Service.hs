@@ -11,8 +11,9 @@ import Control.Concurrent
   ( forkIO, killThread, rtsSupportsBoundThreads, threadWaitRead )
 import Control.Concurrent.MVar
 import Control.Exception
-  ( AsyncException (..), SomeException, fromException, mask_, throwIO, try )
-import Control.Monad (unless, when)
+  ( AsyncException (..), SomeException, fromException, mask_, throwIO, try
+  , uninterruptibleMask_ )
+import Control.Monad (unless, void, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import Data.Int (Int64)
@@ -64,9 +65,10 @@ errnoOf e = case fromException e >>= ioe_errno of
   Just n | n > 0 && n < 4096 -> n
   _ -> let Errno n = eIO in n
 
--- | Starts one, with the function that each event goes to.
-newService :: String -> (Service -> Event -> IO ()) -> IO Service
-newService name handle = do
+-- | Starts one, with the function that each event goes to, and what is to be
+-- done before its descriptors are closed.
+newService :: String -> (Service -> Event -> IO ()) -> IO () -> IO Service
+newService name handle leave = do
   linked <- c_linked
   when (linked == 0) $ failWith name eNOSYS
   pointer <- withCString name c_service_new
@@ -75,14 +77,23 @@ newService name handle = do
   fd <- c_service_fd pointer
   handled <- newTVarIO 0
   self <- newEmptyMVar
+  asked <- newEmptyMVar
   done <- newEmptyMVar
   thread <- mask_ $ forkIO $ do
     service <- readMVar self
-    _ <- try (loop service (Fd fd)) :: IO (Either SomeException ())
-    c_service_end pointer
+    result <- try (loop service (Fd fd)) :: IO (Either SomeException ())
     atomically (writeTVar handled maxBound)
+    -- One that was given up stays until endService, as what its events began
+    -- may still run, and answers by the pointer.
+    either (const (pure ())) (const (waitFor asked)) result
+    uninterruptibleMask_ leave
+    c_service_end pointer
     putMVar done ()
-  let service = Service pointer handled (killThread thread >> readMVar done)
+  let end = do
+        void (tryPutMVar asked ())
+        killThread thread
+        readMVar done
+      service = Service pointer handled end
   putMVar self service
   pure service
   where
@@ -92,6 +103,9 @@ newService name handle = do
       takeAll service
       ended <- c_service_is_ended (servicePointer service)
       when (ended == 0) $ loop service fd
+    waitFor asked = do
+      _ <- try (readMVar asked) :: IO (Either SomeException ())
+      pure ()
     takeAll service = do
       event <- takeEvent (servicePointer service)
       case event of

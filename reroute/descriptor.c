@@ -148,7 +148,9 @@ static long duplicate(struct object *object, const struct halvm_call *call)
             fd = -EMFILE;
         }
     }
-    if (old)
+    if (old && fd < 0) /* nothing was replaced */
+        object_install((int)call->args[1], old);
+    else if (old)
         object_put(old);
     return fd;
 }

@@ -31,7 +31,7 @@
 #define READ_PIECE  65536u
 #define WRITE_PIECE (1u << 20)
 
-#define NAMES_SIZE   32768u      /* of a directory, at once */
+#define NAMES_SIZE   4096u       /* room for a directory's, at first */
 #define VECTORS_MAX  1024        /* UIO_MAXIOV */
 #define TRANSFER_MAX 0x7ffff000u /* Linux's MAX_RW_COUNT */
 
@@ -42,6 +42,8 @@ struct open_file {
     pthread_mutex_t lock; /* of the position */
     off_t position;       /* of a directory: the index of its next name */
     bool directory;
+    char *names; /* of a directory, since it was read from its beginning */
+    size_t names_size;
     char path[];
 };
 
@@ -119,6 +121,18 @@ bool file_directory_path(int fd, char path[PATH_MAX])
 
 /* -- open and close -- */
 
+mode_t file_umask(void)
+{
+    static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
+    mode_t mask;
+
+    pthread_mutex_lock(&asking);
+    mask = umask(022);
+    umask(mask);
+    pthread_mutex_unlock(&asking);
+    return mask;
+}
+
 static void release(struct object *object)
 {
     struct open_file *open = (struct open_file *)object;
@@ -129,6 +143,7 @@ static void release(struct object *object)
     close(open->file.fd_ready);
     pthread_mutex_destroy(&open->lock);
     file_mount_put(open->mount);
+    free(open->names);
     free(open);
 }
 
@@ -192,9 +207,12 @@ static long open_provided(struct open_file *open, mode_t mode)
         return -EACCES;
     result =
         provider->open(open->mount->context, open->path, mode, &open->file);
-    if (result == 0 && (open->file.flags & O_TRUNC) &&
-        (open->file.flags & O_ACCMODE) != O_RDONLY && provider->truncate)
-        result = provider->truncate(open->mount->context, open->path, 0);
+    if (result < 0 || !(open->file.flags & O_TRUNC) ||
+        (open->file.flags & O_ACCMODE) == O_RDONLY || !provider->truncate)
+        return result;
+    result = provider->truncate(open->mount->context, open->path, 0);
+    if (result < 0 && provider->close)
+        provider->close(open->mount->context, &open->file);
     return result;
 }
 
@@ -203,11 +221,9 @@ long file_open(struct file_mount *mount, const char *path, int flags,
 {
     struct open_file *open;
     bool directory = false;
-    mode_t mask = umask(022);
     long result;
     int fd;
 
-    umask(mask);
     if (flags & O_PATH)
         flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     if ((flags & O_TMPFILE) == O_TMPFILE)
@@ -231,7 +247,9 @@ long file_open(struct file_mount *mount, const char *path, int flags,
         free(open);
         return fd;
     }
-    result = open_provided(open, mode & 07777 & ~mask);
+    if (flags & O_CREAT)
+        mode &= ~file_umask();
+    result = open_provided(open, mode & 07777);
     if (result == 0) {
         __atomic_fetch_add(&mount->references, 1, __ATOMIC_RELAXED);
         result = object_install(fd, &open->object);
@@ -412,6 +430,8 @@ static long transfer(struct open_file *open, const struct iovec *iov,
     if (result > 0) {
         pthread_mutex_lock(&open->lock);
         open->position = offset + result;
+        if (write && (open->file.flags & O_APPEND))
+            open->position = size_of(open); /* others append, too */
         pthread_mutex_unlock(&open->lock);
     }
     return result;
@@ -436,70 +456,89 @@ static long seek(struct open_file *open, off_t offset, int whence)
 
 /* -- directories -- */
 
-static long fill_entry(char *out, size_t room, const char *name, mode_t mode,
-                       off_t next)
+static size_t entry_size(const char *entry)
+{
+    return ((const struct dirent *)(const void *)entry)->d_reclen;
+}
+
+/* There is room for any; returns its size. */
+static size_t fill_entry(char *out, const char *name, mode_t mode, off_t next)
 {
     struct dirent *entry = (struct dirent *)(void *)out;
     size_t size = offsetof(struct dirent, d_name) + strlen(name) + 1;
 
     size = (size + 7) & ~(size_t)7;
-    if (size > room)
-        return 0;
     entry->d_ino = (ino_t)next + 1; /* anything but 0 */
     entry->d_off = next;
     entry->d_reclen = (unsigned short)size;
     entry->d_type = (unsigned char)(mode >> 12 & 15);
     strcpy(entry->d_name, name);
-    return (long)size;
+    return size;
 }
 
-/* As many as room bytes hold; the position is behind them. */
-static long list_names(struct open_file *open, char *buffer, size_t room)
+/* All names of a directory as they are now, so that none is missed when others
+ * go while it is read. 0 or -ENOMEM. */
+static long take_names(struct open_file *open)
 {
     const struct halvm_file_provider *provider = open->mount->provider;
     char name[HALVM_FILE_NAME_MAX + 1];
-    long total = 0, size;
+    size_t room = 0;
     mode_t mode;
 
-    for (;;) {
-        off_t at = open->position;
-
+    open->names_size = 0;
+    for (off_t at = 0;; at++) {
         mode = S_IFDIR;
         if (at < 2)
             strcpy(name, at == 0 ? "." : "..");
         else if (!provider->list ||
                  provider->list(open->mount->context, open->path,
                                 (size_t)at - 2, name, &mode) <= 0)
-            return total;
-        size = fill_entry(buffer + total, room - (size_t)total, name, mode,
-                          at + 1);
-        if (size == 0)
-            return total > 0 ? total : -EINVAL;
-        total += size;
-        open->position = at + 1;
+            return 0;
+        if (room - open->names_size < sizeof(struct dirent)) {
+            room = room ? 2 * room : NAMES_SIZE;
+            char *more = realloc(open->names, room);
+            if (!more)
+                return -ENOMEM;
+            open->names = more;
+            /* What pads a name. */
+            memset(more + open->names_size, 0, room - open->names_size);
+        }
+        open->names_size +=
+            fill_entry(open->names + open->names_size, name, mode, at + 1);
     }
+}
+
+/* As many as room bytes hold; the position, an index, is behind them. */
+static long give_names(struct open_file *open, void *user, size_t room)
+{
+    size_t from = 0, to;
+    off_t at = 0;
+
+    if (open->position == 0 && take_names(open) < 0)
+        return -ENOMEM;
+    for (; at < open->position && from < open->names_size; at++)
+        from += entry_size(open->names + from);
+    for (to = from; to < open->names_size &&
+                    to + entry_size(open->names + to) - from <= room;
+         at++)
+        to += entry_size(open->names + to);
+    if (to == from)
+        return to < open->names_size ? -EINVAL : 0;
+    if (halvm_copy_out(user, open->names + from, to - from) < 0)
+        return -EFAULT;
+    open->position = at;
+    return (long)(to - from);
 }
 
 static long read_names(struct open_file *open, void *user, size_t room)
 {
-    off_t before = open->position;
-    char *names;
     long result;
 
     if (!open->directory)
         return -ENOTDIR;
-    if (room > NAMES_SIZE)
-        room = NAMES_SIZE;
-    names = malloc(room + 1);
-    if (!names)
-        return -ENOMEM;
-    memset(names, 0, room); /* what pads a name */
-    result = list_names(open, names, room);
-    if (result > 0 && halvm_copy_out(user, names, (size_t)result) < 0) {
-        open->position = before;
-        result = -EFAULT;
-    }
-    free(names);
+    pthread_mutex_lock(&open->lock);
+    result = give_names(open, user, room);
+    pthread_mutex_unlock(&open->lock);
     return result;
 }
 

@@ -25,6 +25,8 @@ void file_mount_put(struct file_mount *mount);
 int file_stat(const struct file_mount *mount, const char *path,
               struct stat *out);
 int file_statx(const struct stat *from, void *statx);
+/* The process's; one asks at a time, as asking changes it for a moment. */
+mode_t file_umask(void);
 /* open(2) below the mount: a descriptor or -errno. */
 long file_open(struct file_mount *mount, const char *path, int flags,
                mode_t mode);

@@ -112,6 +112,9 @@ int net_take_error(struct net_socket *s);
 
 /* -- net_name.c: bind, connect, listen, accept, names -- */
 
+/* An address of the application's for a socket, copied. 0 or -errno. */
+int net_check_address(const struct net_socket *s, const void *address,
+                      size_t size, struct net_address *out);
 long net_bind(struct net_socket *s, const void *address, size_t size);
 long net_connect(struct net_socket *s, int fd, const void *address,
                  size_t size);

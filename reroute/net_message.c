@@ -87,27 +87,21 @@ static int destination(struct net_socket *s, const struct msghdr *header,
                        struct halvm_net_packet *packet)
 {
     const struct net_address *to = &s->remote;
-    sa_family_t family;
+    struct net_address named;
     int result = 0;
 
     memset(packet, 0, sizeof *packet);
     if (header->msg_name && header->msg_namelen > 0) {
-        if (header->msg_namelen < sizeof family ||
-            header->msg_namelen > HALVM_NET_ADDRESS_SIZE)
-            return -EINVAL;
-        if (halvm_copy_in(packet->address, header->msg_name,
-                          header->msg_namelen) < 0)
-            return -EFAULT;
-        memcpy(&family, packet->address, sizeof family);
-        if (family != s->domain)
-            return -EAFNOSUPPORT;
-        packet->address_size = (uint16_t)header->msg_namelen;
-    } else if (to->size > 0) {
-        packet->address_size = (uint16_t)to->size;
-        memcpy(packet->address, to->data, to->size);
-    } else {
-        return -EDESTADDRREQ;
+        result =
+            net_check_address(s, header->msg_name, header->msg_namelen, &named);
+        to = &named;
+    } else if (to->size == 0) {
+        result = -EDESTADDRREQ;
     }
+    if (result < 0)
+        return result;
+    packet->address_size = (uint16_t)to->size;
+    memcpy(packet->address, to->data, to->size);
     if (!s->bound) {
         pthread_mutex_lock(&net_lock);
         result = net_bind_any(s);
@@ -362,7 +356,8 @@ static long move_message(struct net_socket *s, int fd, struct msghdr *user,
     return result;
 }
 
-/* sendmmsg and recvmmsg: an error after the first is told by the next call. */
+/* sendmmsg and recvmmsg: an error after the first message ends them, and is not
+ * told, as that of Linux's sendmmsg. */
 static long move_many(struct net_socket *s, int fd,
                       const struct halvm_call *call, bool send)
 {

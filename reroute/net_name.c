@@ -57,14 +57,18 @@ static bool is_any(const void *address, int domain)
     return memcmp(host, zero, size) == 0;
 }
 
-/* An address of the application's for a socket, copied. 0 or -errno. */
-static int check(const struct net_socket *s, const void *address, size_t size,
-                 struct net_address *out)
+/* All of a struct sockaddr_storage, as Linux takes it, of which an address of
+ * the internet has no more than the beginning. */
+int net_check_address(const struct net_socket *s, const void *address,
+                      size_t size, struct net_address *out)
 {
     sa_family_t family;
 
-    if (size > HALVM_NET_ADDRESS_SIZE)
+    if (size > sizeof(struct sockaddr_storage) ||
+        (size > HALVM_NET_ADDRESS_SIZE && !is_inet(s->domain)))
         return -EINVAL;
+    if (size > HALVM_NET_ADDRESS_SIZE)
+        size = HALVM_NET_ADDRESS_SIZE;
     memset(out->data, 0, sizeof out->data);
     if (halvm_copy_in(out->data, address, size) < 0)
         return -EFAULT;
@@ -206,7 +210,7 @@ int net_bind_any(struct net_socket *s)
 long net_bind(struct net_socket *s, const void *address, size_t size)
 {
     struct net_address local;
-    int result = check(s, address, size, &local);
+    int result = net_check_address(s, address, size, &local);
 
     if (result < 0)
         return result;
@@ -327,7 +331,7 @@ long net_connect(struct net_socket *s, int fd, const void *address, size_t size)
         return -EFAULT;
     if (family == AF_UNSPEC && size >= sizeof family)
         return disconnect(s);
-    result = check(s, address, size, &remote);
+    result = net_check_address(s, address, size, &remote);
     if (result < 0)
         return result;
     pthread_mutex_lock(&net_lock);

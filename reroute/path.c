@@ -91,7 +91,7 @@ static int find(const struct file_mount *mount, long fd, const char *user,
         return result;
     if (path[0] != '/') {
         if (!start(fd, begin))
-            return 0;
+            return file_is_ours((int)fd) ? -ENOTDIR : 0;
         result = append(out->absolute, begin);
         if (result < 0)
             return 0;
@@ -169,15 +169,13 @@ static long make_directory(const struct file_mount *mount, const char *path,
                            mode_t mode)
 {
     struct stat found;
-    mode_t mask = umask(022);
 
-    umask(mask);
     if (file_stat(mount, path, &found) == 0)
         return -EEXIST;
     if (!mount->provider->make_directory)
         return -EROFS;
     return mount->provider->make_directory(mount->context, path,
-                                           mode & 07777 & ~mask);
+                                           mode & 07777 & ~file_umask());
 }
 
 static long remove_path(const struct file_mount *mount, const char *path,

@@ -99,7 +99,14 @@ int tree_open(void *context, const char *path, mode_t mode,
     opened->file = file;
     pthread_mutex_lock(&tree_lock);
     node = tree_find(tree, path, &parent, &last);
-    if (!node && !tree_writable(tree))
+    /* What file.c has looked at may have changed since then. */
+    if (node && (file->flags & O_CREAT) && (file->flags & O_EXCL))
+        result = -EEXIST;
+    else if (node && S_ISDIR(node->mode))
+        result = -EISDIR;
+    else if (!node && !(file->flags & O_CREAT))
+        result = -ENOENT;
+    else if (!node && !tree_writable(tree))
         result = -EROFS;
     else if (!node)
         result = tree_make(parent, parent ? last : "", S_IFREG | mode, &node);
@@ -217,6 +224,8 @@ long tree_write(void *context, struct halvm_file *file, const void *buffer,
     pthread_mutex_lock(&tree_lock);
     result = take_error(opened);
     if (result == 0 && !opened->service) {
+        if (file->flags & O_APPEND)
+            offset = (off_t)node->size;
         uint64_t end = (uint64_t)offset + size;
         result = 0;
         if (end > (uint64_t)FILE_SIZE_MAX)

@@ -57,10 +57,14 @@ struct halvm_file_provider {
     /* path is there or O_CREAT is set; not called for directories. */
     int (*open)(void *context, const char *path, mode_t mode,
                 struct halvm_file *file);
-    /* At most size bytes; 0: the end; -EAGAIN: not now, and the provider calls
-     * halvm_file_ready when it is worth another try. */
+    /* At most size bytes; 0: the end; -EAGAIN: not now. Before it returns that,
+     * the provider calls halvm_file_ready(file, 0), under the lock of its own
+     * under which it calls halvm_file_ready(file, 1) when it is worth another
+     * try; else the caller would try again at once, or sleep for ever. */
     long (*read)(void *context, struct halvm_file *file, void *buffer,
                  size_t size, off_t offset);
+    /* With O_APPEND (flags) offset is where the end was just now; where others
+     * may append at the same time, the provider looks itself. */
     long (*write)(void *context, struct halvm_file *file, const void *buffer,
                   size_t size, off_t offset);
     int (*sync)(void *context, struct halvm_file *file);

@@ -68,8 +68,20 @@ served = do
   wait 0
   readMVar sunk >>= \got -> equal "written" (C.concat (reverse got))
     (C.pack "12345")
+  both <- openFile "/proc/app/control" ReadWriteMode
+  within 10 "a read" (C.hGet both 10) >>= \b -> equal "nothing" b C.empty
+  hClose both
   setEntry m "version" (Contents (C.pack "1.3\n"))
   readFile "/proc/app/version" >>= \t -> equal "new contents" t "1.3\n"
+  -- a name that is not ASCII, in the encoding that paths have
+  setEntry m "stra\223e" (Generated (pure (C.pack "long")))
+  readFile "/proc/app/stra\223e" >>= \t -> equal "its contents" t "long"
+  removeEntry m "stra\223e"
+  -- one that cannot be mounted leaves nothing behind
+  void (throws "mount" (mount "/proc/bad"
+    [("a", Contents (C.pack "x")), ("a/b", Contents (C.pack "y"))])
+    :: IO IOException)
+  doesDirectoryExist "/proc/bad" >>= check "is not there" . not
   removeEntry m "version"
   doesFileExist "/proc/app/version" >>= check "removed" . not
   crowd

@@ -54,9 +54,13 @@ console = do
   hFlush stdout
   hPutStrLn stderr "error"
   writeConsole c (C.pack "to the real one\n")
+  let much = C.replicate 200000 'm' -- more than a pipe holds
+  hPutStr stdout "x"
+  C.hPut stdout much
   giveConsoleBack c
   text <- C.concat . reverse <$> readMVar got
-  equal "what was written" text (C.pack "hello\nerror\n")
+  equal "what was written" text
+    (C.pack "hello\nerror\nx" <> much)
   i <- takeInput
   feedInput i (C.pack "line one\nline two\n")
   feedInput i C.empty

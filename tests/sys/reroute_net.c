@@ -215,7 +215,10 @@ static void stream_echo(void)
     CHECK_ERR(read(fd, text, 1), ENOTCONN);
     CHECK_ERR(getpeername(fd, (struct sockaddr *)&name, &size), ENOTCONN);
     CHECK_ERR(connect(fd, (struct sockaddr *)&to, 3), EINVAL);
-    CHECK_EQ(connect(fd, ADDRESS(to)), 0);
+    struct sockaddr_storage wide = {0};
+    memcpy(&wide, &to, sizeof to);
+    CHECK_ERR(connect(fd, (struct sockaddr *)&wide, sizeof wide + 1), EINVAL);
+    CHECK_EQ(connect(fd, ADDRESS(wide)), 0);
     CHECK_ERR(connect(fd, ADDRESS(to)), EISCONN);
     CHECK_EQ(getpeername(fd, (struct sockaddr *)&name, &size), 0);
     CHECK_EQ(size, sizeof name);
@@ -396,7 +399,10 @@ static void datagrams(void)
     int fd = socket(AF_INET, SOCK_DGRAM, 0), waiting = -1;
 
     CHECK_ERR(write(fd, "x", 1), EDESTADDRREQ);
-    CHECK_EQ(sendto(fd, "abc", 3, 0, ADDRESS(to)), 3);
+    struct sockaddr_storage wide = {0};
+    memcpy(&wide, &to, sizeof to);
+    CHECK_ERR(sendto(fd, "abc", 3, 0, (struct sockaddr *)&to, 4), EINVAL);
+    CHECK_EQ(sendto(fd, "abc", 3, 0, ADDRESS(wide)), 3);
     CHECK_EQ(sendto(fd, "", 0, 0, ADDRESS(to)), 0);
     CHECK_EQ(poll(&(struct pollfd){fd, POLLIN, 0}, 1, 2000), 1);
     CHECK_EQ(ioctl(fd, FIONREAD, &waiting), 0);

@@ -16,7 +16,7 @@ module System.HaLVM.Console
   , Input, takeInput, feedInput, giveInputBack
   ) where
 
-import Control.Concurrent (forkIO, threadWaitWrite)
+import Control.Concurrent (forkIO, rtsSupportsBoundThreads, threadWaitWrite)
 import Control.Concurrent.MVar
 import Control.Exception (SomeException, mask_, try)
 import Control.Monad (unless, void)
@@ -41,12 +41,16 @@ data Console = Console
   }
 
 -- | From now on the function gets what is written to descriptors 1 and 2, as it
--- comes, in one thread. What it throws is dropped.
+-- comes, in one thread. What it throws is dropped. In the non-threaded runtime
+-- they do not block, so that the function may run while a 'System.IO.Handle'
+-- waits; C code that writes faster than it takes gets @EAGAIN@ or a part, as
+-- nothing could make room while such a call waits.
 takeConsole :: (ByteString -> IO ()) -> IO Console
 takeConsole consume = mask_ $ do
   hFlush stdout
   hFlush stderr
   (Fd from, Fd to) <- createPipe
+  unless rtsSupportsBoundThreads $ setFdOption (Fd to) NonBlockingRead True
   realOut <- replace to 1
   realErr <- replace to 2
   closeFd (Fd to)

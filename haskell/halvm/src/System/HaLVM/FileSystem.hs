@@ -155,7 +155,9 @@ serve known writers service event = case eventKind event of
       (Just (Generated action), True) -> spawn $ do
         bytes <- action
         answer bytes
-      (Just (Sink consume), _) -> startWriter consume
+      (Just (Sink consume), _) -> do
+        startWriter consume
+        when reads_ $ answer B.empty -- there is nothing to read in it
       _ -> void (c_file_fail pointer ident 5) -- EIO: it changed meanwhile
   33 -> do
     writer <- Map.lookup ident <$> readMVar writers

@@ -37,6 +37,7 @@ served = do
         pure (C.pack (show n)))
     , ("large", Generated (pure (C.replicate 300000 'x')))
     , ("broken", Generated (ioError (userError "no")))
+    , ("masked", Generated (C.pack . show <$> getMaskingState))
     , ("control", Sink (\b -> modifyMVar_ sunk (pure . (b :))))
     , ("assets/logo", Contents (C.pack "<svg/>"))
     , ("empty", Directory) ]
@@ -48,9 +49,11 @@ served = do
   C.readFile "/proc/app/large" >>= \t -> equal "large" (C.length t) 300000
   e <- throws "broken" (C.readFile "/proc/app/broken") :: IO IOException
   check "is an I/O error" (not (isDoesNotExistError e))
+  readFile "/proc/app/masked" >>= \t -> equal "can be killed" t "Unmasked"
   names <- listDirectory "/proc/app"
   equal "names" (sort names)
-    ["assets", "broken", "control", "empty", "large", "requests", "version"]
+    ["assets", "broken", "control", "empty", "large", "masked", "requests"
+    , "version"]
   doesDirectoryExist "/proc/app/assets" >>= check "a directory"
   getFileSize "/proc/app/assets/logo" >>= \n -> equal "size" n 6
   missing <- try (readFile "/proc/app/none")

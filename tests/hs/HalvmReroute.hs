@@ -53,6 +53,8 @@ main = within 60 "the test" $ do
       "/kill" -> myThreadId >>= putMVar victim >> threadDelay maxBound
         >> pure (Returns 0)
       "/bad" -> pure (Returns (-1))
+      "/masked" -> getMaskingState >>= \m ->
+        pure (if m == Unmasked then Returns 0 else Fails eBUSY)
       _ -> pure Pass
   if rtsSupportsBoundThreads
     then do
@@ -63,6 +65,7 @@ main = within 60 "the test" $ do
       call "/throw" >>= \e -> equal "/throw" e (errno eIO)
       call "/errno" >>= \e -> equal "/errno" e (errno eDQUOT)
       call "/bad" >>= \e -> equal "/bad" e (errno eIO)
+      call "/masked" >>= \e -> equal "a handler can be killed" e 0
       call "/none/there" >>= \e -> equal "passed on" e (errno eNOENT)
       result (safeMkdir (nullPtr `plusPtr` 16) 0) >>= \e ->
         equal "a bad pointer" e (errno eFAULT)
@@ -70,7 +73,7 @@ main = within 60 "the test" $ do
       call "/kill" >>= \e -> equal "/kill" e (errno eIO)
       many call
       names <- readIORef seen
-      check "the handler saw the calls" (length names == 8 + 400)
+      check "the handler saw the calls" (length names == 9 + 400)
       nested
     else do
       -- nobody else could answer: said at once, whatever the import

@@ -2,6 +2,7 @@
 -- What System.HaLVM says of the machine, System.HaLVM.Console, and
 -- System.HaLVM.Block on a file as a Linux process (disks of a unikernel:
 -- tests/base and tests/xen).
+-- args: +RTS -V0 -RTS
 -- ways: 2
 module Main (main) where
 
@@ -54,7 +55,9 @@ console = do
   hFlush stdout
   hPutStrLn stderr "error"
   writeConsole c (C.pack "to the real one\n")
-  let much = C.replicate 200000 'm' -- more than a pipe holds
+  -- More than a pipe holds; without the runtime's timer (-V0) no signal of it
+  -- interrupts a write that waits for what only this thread can take.
+  let much = C.replicate 200000 'm'
   hPutStr stdout "x"
   C.hPut stdout much
   giveConsoleBack c

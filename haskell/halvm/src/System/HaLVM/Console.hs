@@ -16,7 +16,8 @@ module System.HaLVM.Console
   , Input, takeInput, feedInput, giveInputBack
   ) where
 
-import Control.Concurrent (forkIO, rtsSupportsBoundThreads, threadWaitWrite)
+import Control.Concurrent
+  ( forkIOWithUnmask, rtsSupportsBoundThreads, threadWaitWrite )
 import Control.Concurrent.MVar
 import Control.Exception (SomeException, mask_, try)
 import Control.Monad (unless, void)
@@ -57,7 +58,8 @@ takeConsole consume = mask_ $ do
   handle <- fdToHandle (Fd from)
   hSetBinaryMode handle True
   done <- newEmptyMVar
-  void (forkIO (pump handle consume >> putMVar done ()))
+  void $ forkIOWithUnmask $ \unmask ->
+    pump handle (unmask . consume) >> putMVar done ()
   pure (Console (Fd realOut) (Fd realErr) done)
 
 replace :: CInt -> CInt -> IO CInt

@@ -198,11 +198,12 @@ serve known writers service event = case eventKind event of
               void (tryPutMVar more ())
               maybe (pure ()) (const take_) bytes
         take_
-      void $ forkIO $ do
+      void $ forkIOWithUnmask $ \unmask -> do
         let run = do
               takeMVar more
               bytes <- reverse <$> swapMVar queue []
-              forM_ bytes $ \b -> try (consume b) >>= either failed pure
+              forM_ bytes $ \b ->
+                try (unmask (consume b)) >>= either failed pure
               ended <- readMVar over
               left <- readMVar queue
               if ended && null left then pure ()

@@ -23,6 +23,9 @@ unit_ustar_test := core/file/ustar.c
 unit_thread_schedule_test := $(unit_futex_test)
 unit_mem_map_test := $(wildcard core/mem/*.c)
 unit_mem_pool_test := $(wildcard core/mem/*.c)
+unit_reroute_net_test := $(wildcard reroute/net*.c) reroute/copy.c \
+	reroute/descriptor.c reroute/service.c
+unit_reroute_net_test_flags := -Wl,--wrap=pthread_mutex_unlock
 unit_random_test := $(wildcard core/random/*.c)
 unit_time_clock_test := $(wildcard core/time/*.c)
 unit_time_timer_test := $(wildcard core/time/*.c)

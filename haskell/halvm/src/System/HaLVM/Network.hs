@@ -22,7 +22,8 @@
 -- 'sendStream' at a time, a 'receiveStream' at a time, both at once). What they
 -- throw is the socket's error: an 'IOError' with an errno gives that. It is told
 -- once, and the socket is of no more use then; but what 'sendDatagram' throws
--- loses a datagram, and what 'setOption' and 'closeSocket' throw is dropped.
+-- loses a datagram, and what 'setOption', 'closeSocket' and the 'connectSocket'
+-- of a datagram socket throw is dropped.
 --
 -- In either runtime, callers in Haskell wait as for any socket, by the I\/O
 -- manager; calls of C libraries may block in C threads and, in the threaded
@@ -387,7 +388,7 @@ serve provider links setups service event = case eventKind event of
         -- whoever waits for one that is gone is told why by C
         unlessGone e = isHere link >>= \here -> when here (refused e)
     if linkKind link /= Stream
-      then attempt connect broken
+      then connect
       else spawn link $ attempt
         (connect >> uninterruptibleMask_ (connected link s)) unlessGone
   5 -> withSocket $ \_ s -> case eventNumbers event of

@@ -113,9 +113,9 @@ void shortage_stop(void);  /* it ends */
 void shortage_gc_begins(void);
 /* With the bytes that the budget had then. */
 void shortage_gc_ends(bool major, W_ total, W_ free);
-/* Whether the C finalizers have to wait: C code that called malloc is on the
- * stack, or waits, and may hold locks. */
-bool shortage_defers_finalizers(void);
+/* Without threads: C finalizers have to run before anything is collected. Not
+ * inside malloc, whose caller may hold a lock that they want. */
+extern bool shortage_finalizers_wait;
 /* Without threads: the watcher wants a collection from whoever can. */
 extern volatile bool shortage_is_marked;
 /* That is done, by a thread that has just left the runtime. */

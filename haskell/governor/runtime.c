@@ -311,7 +311,43 @@ void __wrap_exitTimer(bool wait)
     __real_exitTimer(wait);
 }
 
-/* A safe foreign call begins (compiled code calls it): now one can collect. */
+/* Weak pointers that a collection found dead, which no other collection looks
+ * after: their C finalizers run before the next one begins. The threaded
+ * runtime runs them when a capability is idle; the other keeps them until then.
+ */
+void __real_scheduleFinalizers(Capability *cap, StgWeak *dead);
+void __wrap_scheduleFinalizers(Capability *cap, StgWeak *dead);
+void __wrap_scheduleFinalizers(Capability *cap, StgWeak *dead)
+{
+#if !defined(THREADED_RTS)
+    for (StgWeak *weak = dead; governor_on && weak != NULL; weak = weak->link)
+        if (weak->cfinalizers != &stg_NO_FINALIZER_closure)
+            shortage_finalizers_wait = true;
+#endif
+    __real_scheduleFinalizers(cap, dead);
+}
+
+bool __real_runSomeFinalizers(bool all);
+bool __wrap_runSomeFinalizers(bool all);
+bool __wrap_runSomeFinalizers(bool all)
+{
+    bool more = __real_runSomeFinalizers(all);
+
+    if (!more)
+        shortage_finalizers_wait = false;
+    return more;
+}
+
+static void run_finalizers(void)
+{
+    int saved = errno;
+
+    (void)__wrap_runSomeFinalizers(true);
+    errno = saved;
+}
+
+/* A safe foreign call begins (compiled code calls it): now one can collect, and
+ * run what would keep malloc from it in the call. */
 void *__real_suspendThread(StgRegTable *reg, bool interruptible);
 void *__wrap_suspendThread(StgRegTable *reg, bool interruptible);
 void *__wrap_suspendThread(StgRegTable *reg, bool interruptible)
@@ -320,6 +356,8 @@ void *__wrap_suspendThread(StgRegTable *reg, bool interruptible)
 
     if (shortage_is_marked)
         shortage_heed_mark();
+    if (shortage_finalizers_wait)
+        run_finalizers();
     return task;
 }
 
@@ -330,13 +368,6 @@ void __wrap_heapCensus(Time t)
 {
     if (!governor_on || RtsFlags.ProfFlags.doHeapProfile != NO_HEAP_PROFILING)
         __real_heapCensus(t);
-}
-
-bool __real_runSomeFinalizers(bool all);
-bool __wrap_runSomeFinalizers(bool all);
-bool __wrap_runSomeFinalizers(bool all)
-{
-    return shortage_defers_finalizers() || __real_runSomeFinalizers(all);
 }
 
 /* -- flags (rts/RtsStartup.c, hs_init_ghc) -- */

@@ -73,6 +73,7 @@ extern bool performHeapProfile;
 void contextSwitchAllCapabilities(void);
 
 volatile bool shortage_is_marked;
+bool shortage_finalizers_wait;
 
 static bool started;
 static volatile bool gc_runs;
@@ -142,11 +143,6 @@ void shortage_gc_ends(bool major, W_ total, W_ free)
         then_ms = now_ms();
     }
     gc_runs = false;
-}
-
-bool shortage_defers_finalizers(void)
-{
-    return collects_here;
 }
 
 /* Everything is collected, and whole megablocks go back (limit_gc_ends). */
@@ -234,10 +230,11 @@ static void *watch(void *unused)
     return unused;
 }
 
-/* The watcher collects in the threaded runtime, on its own stack. Signals are
- * for the runtime's threads. */
+/* The watcher collects in the threaded runtime, on its own stack, which is as
+ * large as those of the runtime's threads, since C finalizers run there, too.
+ * Signals are for the runtime's threads. */
 #if defined(THREADED_RTS)
-#define STACK_SIZE (64 * 1024)
+#define STACK_SIZE (128 * 1024)
 #else
 #define STACK_SIZE (16 * 1024)
 #endif
@@ -349,7 +346,7 @@ static bool help(void)
 {
     if (!pthread_equal(pthread_self(), owner))
         return false;
-    if (!is_outside()) {
+    if (!is_outside() || shortage_finalizers_wait) {
         mark();
         return false;
     }

@@ -7,6 +7,9 @@
 --
 -- Shortage refused long: nothing is garbage, and C code goes on asking for what
 -- there is not. It must not make the runtime collect each time.
+--
+-- Shortage finalizers HOW: as malloc, and a collection has just found dead what
+-- has C finalizers: each runs once.
 module Main (main) where
 
 import Control.Monad
@@ -14,6 +17,8 @@ import Data.IORef
 import Data.List (foldl')
 import Data.Word (Word32)
 import Foreign.C.Types (CInt (..), CLong (..))
+import Foreign.ForeignPtr (FinalizerPtr, newForeignPtr, touchForeignPtr)
+import Foreign.Ptr (Ptr)
 import GHC.Clock (getMonotonicTime)
 import GHC.Stats
 import System.Environment (getArgs)
@@ -27,6 +32,9 @@ foreign import ccall unsafe "take_malloc" unsafeMalloc :: IO CInt
 foreign import ccall unsafe "take_file" unsafeFile :: IO CInt
 foreign import ccall safe "take_too_much" takeTooMuch :: CInt -> IO CInt
 foreign import ccall safe "take_many" takeMany :: CInt -> CInt -> IO CInt
+foreign import ccall unsafe "take_slot" takeSlot :: CInt -> IO (Ptr CInt)
+foreign import ccall unsafe "&take_finalizer" takeFinalizer :: FinalizerPtr CInt
+foreign import ccall unsafe "take_finalized" takeFinalized :: IO CInt
 
 -- So many megabytes more than are free; the garbage is three times that.
 more :: Int
@@ -76,6 +84,14 @@ refused = do
   when (got < 4) $ die "malloc has nothing, or what it said it had not"
   when (fromIntegral (after - before) > 8 + end - start) $ die "it collects each time"
 
+-- Finalizers that are about to run, or have.
+findDead :: IO ()
+findDead = do
+  pointers <- forM [0 .. 999] (takeSlot >=> newForeignPtr takeFinalizer)
+  performMajorGC
+  mapM_ touchForeignPtr pointers
+  performMajorGC
+
 collections :: IO Word32
 collections = major_gcs <$> getRTSStats
 
@@ -83,22 +99,29 @@ main :: IO ()
 main = do
   [what, how] <- getArgs
   kept <- newIORef []
-  let n = 3 * more * 1048576 `div` 40
-  writeIORef kept $! list n
+  let size = 3 * more * 1048576 `div` 40
+  writeIORef kept $! list size
   performMajorGC -- as far as the runtime knows all of it lives
   total <- foldl' (+) 0 <$> readIORef kept
-  when (total /= sumTo n) $ die "not what was put in"
+  when (total /= sumTo size) $ die "not what was put in"
   if what == "refused"
     then do
       refused
       still <- foldl' (+) 0 <$> readIORef kept
-      when (still /= sumTo n) $ die "what was held has changed"
+      when (still /= sumTo size) $ die "what was held has changed"
     else do
+      when (what == "finalizers") findDead
       writeIORef kept []
       free <- fromIntegral <$> takeFree
       let wanted = free + more
       got <- takeAll what how wanted
       putStrLn ("free " ++ show free ++ " MiB, got " ++ show got ++ " of " ++ show wanted)
       when (free < 4 || got /= wanted) $ exitWith (ExitFailure 3)
+      when (what == "finalizers") $ do
+        forM_ [20000 .. 20050] $ \n ->
+          when (foldl' (+) 0 (list n) /= sumTo n) $ die "not what was put in"
+        replicateM_ 2 performMajorGC
+        once <- takeFinalized
+        when (once /= 1000) $ die (show once ++ " of 1000 finalizers have run once")
   when (foldl' (+) 0 (list 10000) /= sumTo 10000) $ die "Haskell is not what it was"
   putStrLn "Haskell goes on"

@@ -20,6 +20,9 @@ int take_malloc(void);
 int take_file(void);
 int take_many(int file, int count);
 int take_too_much(int count);
+int *take_slot(int number);
+void take_finalizer(int *slot);
+int take_finalized(void);
 
 /* Megabytes that there are without a collection: what RLIMIT_AS leaves, or the
  * machine. */
@@ -96,4 +99,32 @@ int take_too_much(int count)
     for (int i = 0; i < taken; i++)
         free(pieces[i]);
     return more > 0 ? -1 : taken;
+}
+
+/* A C finalizer that counts: how many have run once, or -1: one ran again. */
+static int slots[1000];
+
+int *take_slot(int number)
+{
+    return &slots[number];
+}
+
+void take_finalizer(int *slot)
+{
+    if (slot >= slots && slot < slots + 1000)
+        ++*slot;
+    else
+        abort();
+}
+
+int take_finalized(void)
+{
+    int once = 0;
+
+    for (int i = 0; i < 1000; i++) {
+        if (slots[i] > 1)
+            return -1;
+        once += slots[i];
+    }
+    return once;
 }

@@ -15,7 +15,7 @@
  *   the heap      GHC's: a block of 1 MiB, and what its runtime allocates with
  *                 malloc
  *   its threads   the threaded runtime has five: 132 KiB of stack each, and a
- *                 page in core; and the governor's watcher, whose stack is 64
+ *                 page in core; and the governor's watcher, whose stack is 128
  *                 KiB in the threaded runtime, 16 in the other
  *
  * The sizes below were read from /proc/halvm/memory at start;
@@ -34,7 +34,7 @@
 #define CONNECTIONS   (256 * KIB)
 #define HEAP          (1024 * KIB + 64 * KIB)
 #define WATCHER       ((16 + 12) * KIB)
-#define THREADS       ((5 * (132 + 4) + 64 + 12) * KIB)
+#define THREADS       ((5 * (132 + 4) + 128 + 12) * KIB)
 
 /* Room to work in, for the size that is recommended: copying live data takes
  * as much again, and the network may hold a quarter (LIMIT_NET_SHARE). */

@@ -14,9 +14,29 @@
 /* Blocks that large objects may still have without being looked at: what was
  * seen to be there, at most a megabyte, since C code takes memory meanwhile. */
 #define ALLOWANCE_MAX ((W_)MBLOCK_SIZE / BLOCK_SIZE)
-static W_ allowance;
+static W_ allowance; /* several capabilities take of it at once */
+
+static bool take_allowance(W_ blocks)
+{
+    W_ left = __atomic_load_n(&allowance, __ATOMIC_RELAXED);
+
+    while (blocks <= left)
+        if (__atomic_compare_exchange_n(&allowance, &left, left - blocks, false,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return true;
+    return false;
+}
+
+static void set_allowance(W_ blocks)
+{
+    __atomic_store_n(&allowance, blocks, __ATOMIC_RELAXED);
+}
 
 static bool collecting; /* a collection was asked for, and is not over */
+
+/* Another capability's collection, not of everything, may come first, and then
+ * ours is left out (rts/Schedule.c, scheduleDoGC): so often at most. */
+#define COLLECTIONS_MAX 4
 
 #if defined(THREADED_RTS)
 extern Mutex sm_mutex; /* rts/sm/Storage.h */
@@ -91,9 +111,9 @@ static void allow(W_ blocks, W_ free_mb)
 {
     W_ most = free_mb / 2 * BLOCKS_PER_MBLOCK;
 
-    allowance = blocks < most ? blocks : most;
-    if (allowance > ALLOWANCE_MAX)
-        allowance = ALLOWANCE_MAX;
+    if (blocks > most)
+        blocks = most;
+    set_allowance(blocks < ALLOWANCE_MAX ? blocks : ALLOWANCE_MAX);
 }
 
 /* Looks closely, and sets the next allowance. */
@@ -107,22 +127,22 @@ static bool fits(W_ blocks)
     limit = limit_blocks(outside);
     there = n_alloc_blocks + blocks <= limit &&
             (outside >= megablocks(blocks) || inside_has(blocks));
+    if (there) {
+        set_allowance(0);
+        /* Only objects of less than a megablock use it, so that each finds
+         * room in a fresh one. */
+        if (outside > megablocks(blocks) + 1 && limit > n_alloc_blocks + blocks)
+            allow(limit - n_alloc_blocks - blocks, outside);
+    }
     UNLOCK();
-    if (!there)
-        return false;
-    allowance = 0;
-    /* Only objects of less than a megablock use it, so that each finds room
-     * in a fresh one. */
-    if (outside > megablocks(blocks) + 1 && limit > n_alloc_blocks + blocks)
-        allow(limit - n_alloc_blocks - blocks, outside);
-    return true;
+    return there;
 }
 
 /* A collection that was asked for here does not throw HeapOverflow to the main
  * thread, too: whoever asked hears whether there is room. */
 void ask_gc_ended(bool major)
 {
-    allowance = 0;
+    set_allowance(0);
     if (major && collecting) {
         collecting = false;
         heap_overflow = false;
@@ -133,10 +153,8 @@ static bool fits_words(W_ words)
 {
     W_ blocks = (words * sizeof(W_) + BLOCK_SIZE - 1) / BLOCK_SIZE;
 
-    if (blocks <= allowance && blocks < BLOCKS_PER_MBLOCK) {
-        allowance -= blocks;
+    if (blocks < BLOCKS_PER_MBLOCK && take_allowance(blocks))
         return true;
-    }
     return fits(blocks);
 }
 
@@ -176,7 +194,9 @@ W_ governor_ask(W_ bytes, W_ collected)
 
     if (fits_words(words))
         return ASK_FITS;
-    if (collected)
+    if (collected >= COLLECTIONS_MAX)
+        collecting = false; /* nobody hears of it here any more */
+    if (collected > 0 && !collecting)
         return ASK_OVERFLOW;
     want_collection();
     return ASK_COLLECT;

@@ -16,6 +16,7 @@
 #include "governor.h"
 #include "group.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -36,6 +37,22 @@ static enum { WORLD_NONE, WORLD_MACHINE, WORLD_RLIMIT, WORLD_GROUP } world;
 
 static struct group group;
 
+/* Over the files that Linux tells in, the reserve, and the room for a
+ * collection: several threads, on capabilities and beside them, come here at
+ * once, with the runtime's locks and without. Nothing else is taken under it.
+ */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void hold_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void leave_lock(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
 /* -- RLIMIT_AS -- */
 
 static W_ rlimit_now(void)
@@ -47,12 +64,27 @@ static W_ rlimit_now(void)
     return limit.rlim_cur;
 }
 
-/* Address space in use: the first number of /proc/self/statm, in pages. */
+static struct text_source statm;
+
+/* Address space in use: the first number of /proc/self/statm, in pages; if it
+ * cannot be read, as it was the last time. */
 static W_ rlimit_used(void)
 {
-    uint64_t pages;
+    static uint64_t pages;
+    uint64_t number;
+    char text[64];
 
-    return text_file_number("/proc/self/statm", &pages) ? pages * PAGE : 0;
+    if (text_source_read(&statm, "/proc/self/statm", text, sizeof text) &&
+        text_number(text, &number))
+        pages = number;
+    return pages * PAGE;
+}
+
+/* The open file tells of the process that opened it. */
+static void in_child(void)
+{
+    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    text_source_close(&statm);
 }
 
 /* -- what all worlds have -- */
@@ -77,6 +109,7 @@ bool budget_start(void)
             world = WORLD_GROUP;
         else if (limit != 0)
             world = WORLD_RLIMIT;
+        (void)pthread_atfork(hold_lock, leave_lock, in_child);
     }
     return world != WORLD_NONE;
 }
@@ -95,7 +128,8 @@ W_ budget_total(void)
     }
 }
 
-W_ budget_free(void)
+/* Holding the lock. */
+static W_ free_bytes(void)
 {
     struct sysinfo info;
     W_ total, used;
@@ -108,6 +142,16 @@ W_ budget_free(void)
                : group_used(&group) +
                      (budget_reserve_mb() + budget_held_mb()) * MB;
     return total > used ? total - used : 0;
+}
+
+W_ budget_free(void)
+{
+    W_ bytes;
+
+    hold_lock();
+    bytes = free_bytes();
+    leave_lock();
+    return bytes;
 }
 
 W_ budget_free_mb(void)
@@ -167,8 +211,8 @@ W_ budget_heap(void)
     return heap_committed;
 }
 
-/* Counted before it is so: who hears of it meanwhile (shortage.c) does not take
- * it for somebody else's. */
+/* Counted before it is so, here and below: who hears of it meanwhile
+ * (shortage.c) does not take it for somebody else's. */
 bool budget_commit(void *at, W_ size)
 {
     int flags = world == WORLD_RLIMIT ? MAP_FIXED_NOREPLACE : MAP_FIXED;
@@ -219,27 +263,37 @@ W_ budget_held_mb(void)
 
 bool budget_hold(W_ mb)
 {
-    if (world == WORLD_GROUP && mb > budget_free() / MB)
-        return false;
-    held = map(NULL, mb * MB, PROT_READ, 0);
-    held_mb = held != NULL ? mb : 0;
-    return held != NULL;
+    bool there = false;
+
+    hold_lock();
+    if (world != WORLD_GROUP || mb <= free_bytes() / MB) {
+        held_mb = mb;
+        held = map(NULL, mb * MB, PROT_READ, 0);
+        there = held != NULL;
+        if (!there)
+            held_mb = 0;
+    }
+    leave_lock();
+    return there;
 }
 
+/* Holding the lock. */
 static W_ held_spend(W_ pieces)
 {
     W_ spent = pieces < held_mb ? pieces : held_mb;
 
     if (spent > 0) {
+        munmap(held + (held_mb - spent) * MB, spent * MB);
         held_mb -= spent;
-        munmap(held + held_mb * MB, spent * MB);
     }
     return spent;
 }
 
 void budget_hold_end(void)
 {
+    hold_lock();
     held_spend(held_mb);
+    leave_lock();
 }
 
 /* -- the reserve -- */
@@ -262,12 +316,12 @@ W_ budget_reserve_target_mb(void)
     return reserve_target;
 }
 
-void budget_reserve_fill(void)
+static void reserve_start(void)
 {
     static bool started;
 
     if (!started) {
-        W_ free = budget_free_mb();
+        W_ free = free_bytes() / GOVERNOR_MB_COST;
 
         started = true;
         reserve_target = free / RESERVE_SHARE;
@@ -276,26 +330,37 @@ void budget_reserve_fill(void)
         if (reserve_target > RESERVE_MB_MAX)
             reserve_target = RESERVE_MB_MAX;
     }
-    while (reserve_mb < reserve_target && budget_free_mb() > 0) {
-        char *piece = map(NULL, MB, PROT_READ, 0);
+}
 
-        if (piece == NULL)
-            return;
-        reserve_at[reserve_mb++] = piece;
+void budget_reserve_fill(void)
+{
+    hold_lock();
+    reserve_start();
+    while (reserve_mb < reserve_target && free_bytes() >= GOVERNOR_MB_COST) {
+        char *piece;
+
+        reserve_mb++;
+        piece = map(NULL, MB, PROT_READ, 0);
+        if (piece == NULL) {
+            reserve_mb--;
+            break;
+        }
+        reserve_at[reserve_mb - 1] = piece;
     }
+    leave_lock();
 }
 
 bool budget_reserve_spend(W_ size)
 {
     W_ pieces = (size + MB - 1) / MB;
-    W_ spent = held_spend(pieces);
+    W_ spent;
 
-    if (spent == pieces)
-        return true;
-    pieces -= spent;
-    if (reserve_mb == 0)
-        return spent > 0;
-    for (; pieces > 0 && reserve_mb > 0; pieces--)
-        munmap(reserve_at[--reserve_mb], MB);
-    return true;
+    hold_lock();
+    spent = held_spend(pieces);
+    for (; spent < pieces && reserve_mb > 0; spent++) {
+        munmap(reserve_at[reserve_mb - 1], MB);
+        reserve_mb--;
+    }
+    leave_lock();
+    return spent > 0;
 }

@@ -96,8 +96,8 @@ bool limit_is_users(void);
 /* -- ask.c -- */
 
 enum ask_answer { ASK_FITS, ASK_COLLECT, ASK_OVERFLOW };
-/* For primops.cmm: an object of so many bytes, header left out; collected:
- * ASK_COLLECT was the answer before, and is not again. */
+/* For primops.cmm: an object of so many bytes, header left out; collected: how
+ * often ASK_COLLECT was the answer, which it is a few times at most. */
 W_ governor_ask(W_ bytes, W_ collected);
 void ask_gc_ended(bool major);
 /* The next collection of everything is one that was asked for. */
@@ -111,8 +111,10 @@ bool ask_give_back(void);
 void shortage_start(void); /* the runtime is there, and in a child again */
 void shortage_stop(void);  /* it ends */
 void shortage_gc_begins(void);
-/* With the bytes that the budget had then. */
+/* With the bytes that the budget had then; and when what is given back after it
+ * is there. */
 void shortage_gc_ends(bool major, W_ total, W_ free);
+void shortage_gc_is_over(void);
 /* Without threads: C finalizers have to run before anything is collected. Not
  * inside malloc, whose caller may hold a lock that they want. */
 extern bool shortage_finalizers_wait;

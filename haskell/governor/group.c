@@ -83,7 +83,7 @@ static void read_line(struct group *group, char *line, const char *root)
 
 bool group_find(struct group *group, char *text, const char *root)
 {
-    group->limit = 0;
+    memset(group, 0, sizeof *group);
     for (char *line = text; line != NULL && *line != 0;) {
         char *next = strchr(line, '\n');
 
@@ -92,6 +92,7 @@ bool group_find(struct group *group, char *text, const char *root)
         read_line(group, line, root);
         line = next;
     }
+    group->used = group->limit;
     return group->limit != 0;
 }
 
@@ -103,18 +104,23 @@ bool group_start(struct group *group)
            group_find(group, text, "/sys/fs/cgroup");
 }
 
-uint64_t group_used(const struct group *group)
+uint64_t group_used(struct group *group)
 {
     const char *key = group->v1 ? "\ntotal_inactive_file " : "\ninactive_file ";
     char text[8192];
-    uint64_t used, cached;
+    uint64_t number;
     const char *at;
 
-    if (!text_file_number(group->usage, &used))
-        return group->limit;
-    if (!text_read(group->stat, text, sizeof text) ||
-        (at = strstr(text, key)) == NULL ||
-        !text_number(at + strlen(key), &cached) || cached > used)
-        return used;
-    return used - cached;
+    if (!text_source_read(&group->usage_source, group->usage, text,
+                          sizeof text) ||
+        !text_number(text, &number))
+        return group->used;
+    group->used = number;
+    if (text_source_read(&group->stat_source, group->stat, text, sizeof text) &&
+        (at = strstr(text, key)) != NULL &&
+        text_number(at + strlen(key), &number))
+        group->cached = number;
+    if (group->cached <= group->used)
+        group->used -= group->cached;
+    return group->used;
 }

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "text.h"
+
 #define GROUP_PATH_MAX 512
 
 struct group {
@@ -19,6 +21,8 @@ struct group {
     bool v1;
     char usage[GROUP_PATH_MAX + 64]; /* files that say what is in use */
     char stat[GROUP_PATH_MAX + 64];
+    struct text_source usage_source, stat_source;
+    uint64_t used, cached; /* as they were last */
 };
 
 /* Finds the least limit of the groups that this process is in, and of those
@@ -27,7 +31,8 @@ bool group_start(struct group *group);
 /* The same, with what /proc/self/cgroup says (text is written over) and where
  * control groups are mounted ("/sys/fs/cgroup"). */
 bool group_find(struct group *group, char *text, const char *root);
-/* Bytes in use, without what the kernel can drop; the limit if unknown. */
-uint64_t group_used(const struct group *group);
+/* Bytes in use, without what the kernel can drop; as before if that cannot be
+ * read, and the limit if it never could. */
+uint64_t group_used(struct group *group);
 
 #endif

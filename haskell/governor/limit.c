@@ -279,4 +279,5 @@ void limit_gc_ends(bool major)
     }
     choose_compaction(free_mb);
     ask_gc_ended(major);
+    shortage_gc_is_over();
 }

@@ -142,6 +142,10 @@ void shortage_gc_ends(bool major, W_ total, W_ free)
         others_then = others(total, free);
         then_ms = now_ms();
     }
+}
+
+void shortage_gc_is_over(void)
+{
     gc_runs = false;
 }
 
@@ -210,6 +214,22 @@ static void answer(bool early)
 
 #endif
 
+static void close_one(int *fd)
+{
+    int was = *fd;
+
+    *fd = -1;
+    if (was >= 0)
+        close(was);
+}
+
+/* Who rings then is not waited for. */
+static void close_both(void)
+{
+    close_one(&news);
+    close_one(&bell);
+}
+
 /* Reading from the beginning says that the news was heard. A descriptor that
  * the program has closed is not looked at any more. */
 static void *watch(void *unused)
@@ -218,13 +238,20 @@ static void *watch(void *unused)
     char text[256];
     uint64_t count;
 
-    while (!ended && poll(fds, 2, -1) >= 0) {
-        bool early = fds[0].revents != 0;
+    while (!ended) {
+        bool early;
 
+        if (poll(fds, 2, -1) < 0) {
+            if (errno == EINTR)
+                continue; /* by libc's own signals: setuid sends one */
+            close_both();
+            break;
+        }
+        early = fds[0].revents != 0;
         if (early && pread(news, text, sizeof text, 0) <= 0)
             fds[0].fd = -1;
         if (fds[1].revents != 0 && read(bell, &count, sizeof count) < 0)
-            fds[1].fd = -1;
+            fds[1].fd = bell = -1;
         answer(early);
     }
     return unused;
@@ -263,20 +290,14 @@ void shortage_start(void)
 {
     if (!governor_on)
         return;
-    if (news >= 0)
-        close(news);
-    if (bell >= 0)
-        close(bell);
+    close_both();
     news = open("/proc/halvm/shortage", O_RDONLY | O_CLOEXEC);
-    bell = -1;
 #if defined(THREADED_RTS)
     bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 #endif
     others_then = others(budget_total(), budget_free());
-    if ((news >= 0 || bell >= 0) && !start_watcher()) {
-        close(bell);
-        bell = -1;
-    }
+    if ((news >= 0 || bell >= 0) && !start_watcher())
+        close_both();
     owner = pthread_self();
     started = true;
 }

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-3-Clause
-{-# LANGUAGE BangPatterns #-}
+{-# LANGUAGE BangPatterns, MagicHash, UnboxedTuples #-}
 -- Makes much garbage and then allocates nothing, while C code or a file takes
 -- more than there is without a collection: Shortage WHAT HOW, where WHAT is
 -- malloc or file, and HOW is safe or unsafe, a call for each megabyte, or long,
@@ -10,16 +10,24 @@
 --
 -- Shortage finalizers HOW: as malloc, and a collection has just found dead what
 -- has C finalizers: each runs once.
+--
+-- Shortage descriptors HOW: the program has used up all, and hears of the end as
+-- before. Shortage several HOW: while other capabilities collect a little, one
+-- drops large objects, which a collection of everything has room for.
 module Main (main) where
 
+import Control.Concurrent
+import Control.Exception
 import Control.Monad
 import Data.IORef
 import Data.List (foldl')
 import Data.Word (Word32)
 import Foreign.C.Types (CInt (..), CLong (..))
-import Foreign.ForeignPtr (FinalizerPtr, newForeignPtr, touchForeignPtr)
+import Foreign.ForeignPtr
 import Foreign.Ptr (Ptr)
 import GHC.Clock (getMonotonicTime)
+import GHC.Exts (ByteArray#, Int (..), newByteArray#, unsafeFreezeByteArray#)
+import GHC.IO (IO (..), unIO)
 import GHC.Stats
 import System.Environment (getArgs)
 import System.Exit
@@ -32,6 +40,9 @@ foreign import ccall unsafe "take_malloc" unsafeMalloc :: IO CInt
 foreign import ccall unsafe "take_file" unsafeFile :: IO CInt
 foreign import ccall safe "take_too_much" takeTooMuch :: CInt -> IO CInt
 foreign import ccall safe "take_many" takeMany :: CInt -> CInt -> IO CInt
+foreign import ccall unsafe "take_identity" takeIdentity :: IO CInt
+foreign import ccall unsafe "take_descriptors" takeDescriptors :: IO ()
+foreign import ccall unsafe "take_pause" takePause :: IO ()
 foreign import ccall unsafe "take_slot" takeSlot :: CInt -> IO (Ptr CInt)
 foreign import ccall unsafe "&take_finalizer" takeFinalizer :: FinalizerPtr CInt
 foreign import ccall unsafe "take_finalized" takeFinalized :: IO CInt
@@ -95,9 +106,64 @@ findDead = do
 collections :: IO Word32
 collections = major_gcs <$> getRTSStats
 
+heard :: Int -> IO () -> IO Int
+heard count act = length . filter isLeft <$> replicateM count (try act)
+  where
+    isLeft (Left HeapOverflow) = True
+    isLeft (Left _) = False
+    isLeft (Right ()) = False
+
+descriptors :: IO ()
+descriptors = do
+  takeDescriptors
+  times <- heard 4 (grow 0 [])
+  when (times /= 4) $ die ("heard " ++ show times ++ " of 4 times")
+
+  where
+    grow :: Int -> [ForeignPtr CInt] -> IO ()
+    grow n l = do
+      p <- mallocForeignPtrBytes (n `mod` 5000)
+      if n < 0 then mapM_ touchForeignPtr l else grow (n + 1) (p : l)
+
+data Bytes = Bytes ByteArray#
+
+-- The others want to collect in the pause, after which nothing looks at that
+-- before the object is asked for.
+pauseAndMake :: Int -> IO Bytes
+pauseAndMake (I# size) = IO $ \s -> case unIO takePause s of
+  (# s1, () #) -> case newByteArray# size s1 of
+    (# s2, array #) -> case unsafeFreezeByteArray# array s2 of
+      (# s3, bytes #) -> (# s3, Bytes bytes #)
+
+several :: IO ()
+several = do
+  setNumCapabilities 4
+  others <- forM [1 .. 3] $ \cap -> forkOn cap $ forM_ [1 ..] $ \n -> do
+    void (evaluate (foldl' (+) 0 (list (n `mod` 1000))))
+    yield
+  -- Each is old when it is let go.
+  kept <- newIORef []
+  times <- heard 200 $ do
+    bytes <- pauseAndMake (6 * 1048576)
+    modifyIORef' kept (take 4 . (bytes :))
+    length <$> readIORef kept >>= void . evaluate
+  mapM_ killThread others
+  when (times /= 0) $ die ("HeapOverflow " ++ show times ++ " times")
+
 main :: IO ()
 main = do
   [what, how] <- getArgs
+  identity <- takeIdentity
+  when (identity /= 0) $ die "setuid"
+  case what of
+    "descriptors" -> descriptors
+    "several" -> several
+    _ -> shortage what how
+  when (foldl' (+) 0 (list 10000) /= sumTo 10000) $ die "Haskell is not what it was"
+  putStrLn "Haskell goes on"
+
+shortage :: String -> String -> IO ()
+shortage what how = do
   kept <- newIORef []
   let size = 3 * more * 1048576 `div` 40
   writeIORef kept $! list size
@@ -123,5 +189,3 @@ main = do
         replicateM_ 2 performMajorGC
         once <- takeFinalized
         when (once /= 1000) $ die (show once ++ " of 1000 finalizers have run once")
-  when (foldl' (+) 0 (list 10000) /= sumTo 10000) $ die "Haskell is not what it was"
-  putStrLn "Haskell goes on"

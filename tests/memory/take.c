@@ -20,6 +20,9 @@ int take_malloc(void);
 int take_file(void);
 int take_many(int file, int count);
 int take_too_much(int count);
+int take_identity(void);
+void take_descriptors(void);
+void take_pause(void);
 int *take_slot(int number);
 void take_finalizer(int *slot);
 int take_finalized(void);
@@ -99,6 +102,26 @@ int take_too_much(int count)
     for (int i = 0; i < taken; i++)
         free(pieces[i]);
     return more > 0 ? -1 : taken;
+}
+
+/* libc sends all threads a signal for it. */
+int take_identity(void)
+{
+    return setuid(getuid());
+}
+
+void take_descriptors(void)
+{
+    const struct rlimit few = {64, 64};
+
+    setrlimit(RLIMIT_NOFILE, &few);
+    while (open("/", O_RDONLY) >= 0)
+        continue;
+}
+
+void take_pause(void)
+{
+    usleep(2000);
 }
 
 /* A C finalizer that counts: how many have run once, or -1: one ran again. */

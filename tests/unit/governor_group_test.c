@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "haskell/governor/group.h"
@@ -82,6 +84,36 @@ static void test_v1(void)
     CHECK(group_used(&group) == group.limit);
 }
 
+/* The files are read although the program may open nothing; and what cannot be
+ * read any more is as it was. */
+static void test_no_descriptors(void)
+{
+    struct rlimit before, none;
+    struct group group;
+
+    put("/few/memory.max", "50000000\n");
+    put("/few/memory.current", "20000000\n");
+    put("/few/memory.stat", "anon 1\ninactive_file 1000000\n");
+    CHECK(find(&group, "0::/few\n"));
+    CHECK(group_used(&group) == 19000000);
+    put("/few/memory.current", "30000000\n");
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    none = before;
+    none.rlim_cur = 0;
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    CHECK(group_used(&group) == 29000000);
+    close(group.usage_source.fd);
+    close(group.stat_source.fd);
+    CHECK(group_used(&group) == 29000000);
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    put("/few/memory.current", "40000000\n");
+    CHECK(group_used(&group) == 39000000);
+    /* Another file has the descriptor. */
+    close(group.usage_source.fd);
+    CHECK(dup2(group.stat_source.fd, group.usage_source.fd) >= 0);
+    CHECK(group_used(&group) == 39000000);
+}
+
 static void test_odd(void)
 {
     struct group group;
@@ -104,6 +136,7 @@ int main(void)
     CHECK(mkdtemp(root) != NULL);
     test_v2();
     test_v1();
+    test_no_descriptors();
     test_odd();
     snprintf(command, sizeof command, "rm -rf %s", root);
     CHECK(system(command) == 0);

@@ -316,8 +316,10 @@ static int text_fill(struct proc_text *text, const struct item *item,
         return 0;
     size_t pages = (text->size + LIMIT_PAGE_SIZE - 1) / LIMIT_PAGE_SIZE;
     char *larger = mem_pages_get(MEM_CORE, pages);
-    if (!larger)
+    if (!larger) {
+        text->size = 0; /* there is no room for so much */
         return -ENOMEM;
+    }
     if (text->at)
         mem_pages_put(MEM_CORE, text->at, text_pages(text));
     text->at = larger;

@@ -301,6 +301,28 @@ static int texts(void)
     return fault_release(&h);
 }
 
+/* A text grows while it is open: what did not fit is not read from beside. */
+static int text_grows(void)
+{
+    enum { AREAS = 200, SIZE = 4096 };
+    static char content[32768];
+    struct fault_held h = {0};
+    char *area = mmap(NULL, AREAS * SIZE, RW, ANON, -1, 0);
+    int fd;
+
+    if (!fault_map(&h, area, AREAS * SIZE) ||
+        !fault_fd(&h, fd = open("/proc/self/maps", O_RDONLY)) ||
+        !fault_ok(&h, pread(fd, content, sizeof(content), 0)))
+        goto out;
+    for (int i = 0; i < AREAS; i += 2)
+        if (!fault_ok(&h, mprotect(area + i * SIZE, SIZE, PROT_READ)))
+            goto out;
+    if (!fault_ok(&h, pread(fd, content, sizeof(content), 0)))
+        CHECK_EQ(pread(fd, content, 1, 5000), 0);
+out:
+    return fault_release(&h);
+}
+
 /* -- timers, signals, queues -- */
 
 static int timers(void)
@@ -370,11 +392,17 @@ static int queues(void)
 int main(void)
 {
     static const struct fault_scenario list[] = {
-        {"maps", maps, 0},           {"reservations", reservations, 0},
-        {"brk", brk_up, 0},          {"allocations", allocations, 2048},
-        {"files", files, 0},         {"descriptors", descriptors, 0},
-        {"transfers", transfers, 0}, {"texts", texts, 0},
-        {"timers", timers, 0},       {"signals", signals, 0},
+        {"maps", maps, 0},
+        {"reservations", reservations, 0},
+        {"brk", brk_up, 0},
+        {"allocations", allocations, 2048},
+        {"files", files, 0},
+        {"descriptors", descriptors, 0},
+        {"transfers", transfers, 0},
+        {"texts", texts, 0},
+        {"text_grows", text_grows, 0},
+        {"timers", timers, 0},
+        {"signals", signals, 0},
         {"queues", queues, 0},
     };
     setvbuf(stdout, NULL, _IOLBF, 256);

@@ -116,11 +116,11 @@ int mem_clear(uint64_t start, uint64_t end)
     return 0;
 }
 
-/* Replaces what is in a range: its pages must read as zero. */
+/* Replaces what is in a range: its pages must read as zero. charged: of them.
+ */
 static int replace(uint64_t start, uint64_t size, uint32_t prot, bool reserve,
-                   bool *discard)
+                   uint64_t charged)
 {
-    uint64_t charged = range_charged(start, start + size, discard);
     /* The holes are promised first: that may fail, and then changes nothing. */
     if (!reserve && mem_base_map(start, size, prot) != BASE_OK)
         return -ENOMEM;
@@ -139,11 +139,13 @@ static int replace(uint64_t start, uint64_t size, uint32_t prot, bool reserve,
 int mem_place(uint64_t start, uint64_t size, uint32_t prot, uint32_t flags)
 {
     bool discard = false, reserve = flags & VMA_RESERVE;
+    uint64_t pages = size / LIMIT_PAGE_SIZE, charged = 0;
     mem_file_store_range(start, start + size); /* may wait: before all else */
     if (vma_prepare(VMA_PER_STEP) < 0)
         return -ENOMEM;
     if (!range_free(start, size)) {
-        if (replace(start, size, prot, reserve, &discard) < 0)
+        charged = range_charged(start, start + size, &discard);
+        if (replace(start, size, prot, reserve, charged) < 0)
             return -ENOMEM;
     } else if (!reserve && mem_base_map(start, size, prot) != BASE_OK) {
         return -ENOMEM;
@@ -152,7 +154,7 @@ int mem_place(uint64_t start, uint64_t size, uint32_t prot, uint32_t flags)
         flags |= VMA_DISCARD;
     struct vma *vma = vma_insert(start, start + size, prot, flags);
     if (!reserve)
-        mem_charge(vma_account(vma), (int64_t)(size / LIMIT_PAGE_SIZE));
+        mem_charge_over(vma_account(vma), pages, (int64_t)(pages - charged));
     if (!(flags & VMA_FILE))
         vma_merge(start, start + size);
     return 0;

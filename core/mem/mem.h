@@ -57,7 +57,7 @@ void mem_audit(void);
 #define MEM_LOW_SHARE  8  /* of all pages: fewer free is a shortage */
 #define MEM_STEP_SHARE 32 /* of all pages: fewer by this is news */
 extern struct wait_queue mem_shortage_wait;
-extern uint64_t mem_shortages;  /* told since somebody watches */
+extern uint64_t mem_shortages;  /* told in all */
 void mem_shortage_watch(void);  /* one more who wants to know */
 void mem_shortage_ignore(void); /* one fewer */
 

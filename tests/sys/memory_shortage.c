@@ -81,6 +81,11 @@ static void steps(void)
     CHECK_EQ(field("told: "), told + 1); /* which reads it */
     CHECK_EQ(events(POLLPRI), 0);
 
+    /* What takes the place of as much is no news. */
+    CHECK(mmap(most, (size_t)step * 4096, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == most);
+    CHECK_EQ(events(POLLPRI), 0);
+
     void *little = take(step / 2 & -4);
     CHECK_EQ(events(POLLPRI), 0);
     give(little, step / 2 & -4);

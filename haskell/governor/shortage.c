@@ -230,8 +230,8 @@ static void close_both(void)
     close_one(&bell);
 }
 
-/* Reading from the beginning says that the news was heard. A descriptor that
- * the program has closed is not looked at any more. */
+/* Reading from the beginning says that the news was heard. A descriptor of
+ * which poll says that the program has closed it is not looked at any more. */
 static void *watch(void *unused)
 {
     struct pollfd fds[] = {{news, POLLPRI, 0}, {bell, POLLIN, 0}};

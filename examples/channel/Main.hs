@@ -2,7 +2,7 @@
 -- | Two domains of a Xen host that talk through a typed channel: README.md.
 module Main (main) where
 
-import Control.Exception (IOException, bracket, try)
+import Control.Exception (IOException, bracket, mask_, try)
 import Control.Monad (forM_, forever, unless)
 import qualified Data.ByteString as B
 import Data.ByteString (ByteString)
@@ -10,6 +10,7 @@ import Data.Word (Word32)
 import System.Environment (getArgs)
 import System.Exit (die)
 import System.IO (BufferMode (..), hSetBuffering, stdout)
+import System.Timeout (timeout)
 
 import System.HaLVM.Xen.Channel
 import System.HaLVM.Xen.Store
@@ -27,9 +28,10 @@ main = do
     ["client", name, domain] ->
       client store (AtDomain (read domain)) name 3
     ["hold", name] -> forever (hold store name)
+    ["impatient", name] -> impatient store name
     ["peer", name, domain] -> peer store (read domain) name
-    _ -> die "usage: channel server|client|hold NAME, channel client|peer NAME \
-             \DOMAIN"
+    _ -> die "usage: channel server|client|hold|impatient NAME, \
+             \channel client|peer NAME DOMAIN"
 
 say :: String -> IO ()
 say = putStrLn . ("channel: " ++)
@@ -69,9 +71,25 @@ pattern size = fst (B.unfoldrN size step (fromIntegral size))
 check :: InOutChannel Message Message -> Word32 -> ByteString -> IO ()
 check channel n bytes = do
   put channel (n, bytes)
-  (m, back) <- get channel
-  unless (m == n + 1 && back == B.reverse bytes) $
-    die ("channel: " ++ show (B.length bytes) ++ " bytes came back wrong")
+  get channel >>= checkAnswer n bytes
+
+checkAnswer :: Word32 -> ByteString -> Message -> IO ()
+checkAnswer n bytes (m, back) = unless (m == n + 1 && back == B.reverse bytes) $
+  die ("channel: " ++ show (B.length bytes) ++ " bytes came back wrong")
+
+-- | Gives up waiting again and again, in the middle of everything: nothing is
+-- lost.
+impatient :: Store -> String -> IO ()
+impatient store name = bracket (connect store Anywhere name) close $ \channel -> do
+  forM_ [1 .. 500] $ \n -> do
+    let size = n * 331 `mod` 70000
+        message = (fromIntegral n, pattern size) :: Message
+        -- microseconds; more each time, or a slow machine never comes to get
+        persist t = mask_ (timeout t (get channel))
+          >>= maybe (persist (t + t `div` 8)) pure
+    put channel message
+    persist (20 + n * 97 `mod` 3000) >>= uncurry checkAnswer message
+  say "patience was not needed"
 
 -- | Keeps a channel, until the server is gone, and says so.
 hold :: Store -> String -> IO ()

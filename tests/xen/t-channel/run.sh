@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Two guests and a typed channel between them (examples/channel): PV and PVH in
 # both directions, messages of no bytes to 1 MiB compared; closed and connected
-# again; the server destroyed and replaced, the client destroyed; each with dom0,
-# where the same file is a Linux process; and in the end nothing stays granted,
-# bound, or in XenStore.
+# again; a reader that is interrupted all the time; the server destroyed and
+# replaced, the client destroyed; each with dom0, where the same file is a Linux
+# process; and in the end nothing stays granted, bound, or in XenStore.
 #
 # files: build/examples/channel
 # timeout: 300
@@ -52,6 +52,15 @@ wait_console to-dom0 "all is well"
 wait_gone to-dom0
 kill $process
 say "dom0: client and server"
+
+# One that gives up waiting all the time, also in the middle of a message.
+for kind in pv pvh; do
+    guest impatient-$kind $kind "impatient echo"
+    wait_console impatient-$kind "patience was not needed" 120
+    wait_gone impatient-$kind
+    wait_record impatient-$kind 0
+done
+say "impatient"
 
 # A client that is destroyed is noticed, and another comes.
 server=server-pvh

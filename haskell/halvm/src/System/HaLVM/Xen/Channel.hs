@@ -62,9 +62,9 @@ import Control.Concurrent
   ( ThreadId, forkIO, forkIOWithUnmask, killThread, threadDelay )
 import Control.Concurrent.MVar
 import Control.Exception
-  ( AsyncException, SomeException, bracket, bracketOnError, catch, evaluate
-  , finally, fromException, mask, mask_, onException, throwIO, toException
-  , try )
+  ( AsyncException, SomeAsyncException (..), SomeException, bracket
+  , bracketOnError, catch, evaluate, finally, fromException, mask, mask_
+  , onException, throwIO, toException, try, uninterruptibleMask_ )
 import Control.Monad (forM_, forever, unless, void, when)
 import Data.Binary (Binary)
 import qualified Data.Binary as Binary
@@ -74,6 +74,7 @@ import qualified Data.ByteString as B
 import qualified Data.ByteString.Char8 as C
 import qualified Data.ByteString.Lazy as L
 import Data.IORef
+import Data.List (isPrefixOf)
 import qualified Data.Set as S
 import Data.Word (Word32, Word64)
 import Foreign.C.Error (eACCES, eINVAL, eNOTCONN)
@@ -126,12 +127,16 @@ isPeerGone e = case ioe_type e of
   ResourceVanished -> True
   _ -> False
 
--- | No thread may be using the ring when its memory goes.
+-- | No thread may be using the ring when its memory goes. A ring that makes no
+-- sense ends the link.
 onRing :: Link -> String -> (Ring -> IO a) -> IO a
 onRing link what action = do
   failure <- atomically (readTVar (linkFailure link))
   maybe (pure ()) throwIO failure
-  withMVar (linkRing link) $ maybe (xenFail what eNOTCONN) action
+  withMVar (linkRing link) (maybe (xenFail what eNOTCONN) action)
+    `catchIOError` \e -> do
+      when (ioe_type e == ProtocolError) $ failLink link (toException e)
+      ioError e
 
 -- | The action until it has a result, after each event; throws once there is
 -- nothing more to come.
@@ -158,7 +163,8 @@ failLink link e = mask_ $ do
     case before of
       Nothing -> True <$ writeTVar (linkFailure link) (Just e)
       Just _ -> pure False
-  when first $ do
+  -- Nobody keeps the ring for long; and there is no second time.
+  when first $ uninterruptibleMask_ $ do
     modifyMVar_ (linkRing link) $ \ring -> do
       mapM_ closeRing ring
       Nothing <$ linkForget link
@@ -177,10 +183,11 @@ makeLink peer bell ring forget release = mask_ $ do
       readTVar (linkChanges link) >>= writeTVar (linkChanges link) . (+ 1)
   pure link
 
--- | A thread of the link's: an exception ends the link.
+-- | A thread of the link's: an exception ends the link. It can be killed also
+-- where it never waits, as with a side that rings all the time.
 fork :: Link -> IO () -> IO ()
 fork link action = modifyMVar_ (linkThreads link) $ \threads -> do
-  thread <- forkIO (action `catch` \e -> case fromException e of
+  thread <- forkIOWithUnmask (\unmask -> unmask action `catch` \e -> case fromException e of
     Just killed -> throwIO (killed :: AsyncException)
     Nothing -> failLink link e)
   pure (thread : threads)
@@ -208,7 +215,7 @@ endWatches link = modifyMVar_ (linkThreads link) $ \threads -> do
 closeLink :: Link -> IO ()
 closeLink link = mask_ $ do
   release <- swapMVar (linkRelease link) Nothing
-  forM_ release $ \action -> do
+  forM_ release $ \action -> wholly $ do
     failLink link (toException (xenError "channel" eNOTCONN))
     threads <- swapMVar (linkThreads link) []
     mapM_ killThread threads
@@ -216,7 +223,7 @@ closeLink link = mask_ $ do
     action
 
 -- | All of it. What is begun has to be finished: a message that is cut short
--- ends the link.
+-- ends the link. The caller is masked.
 putBytes :: Link -> ByteString -> IO ()
 putBytes link = go False
   where
@@ -225,7 +232,8 @@ putBytes link = go False
       | otherwise = do
           n <- waiting link (some bytes) `onException` when begun cut
           go True (B.drop n bytes)
-    some bytes = do
+    -- The bell belongs to what was put: nobody rings it later.
+    some bytes = uninterruptibleMask_ $ do
       (n, tell) <- onRing link "put" $ \ring -> do
         state <- ringState ring
         when (state == RingClosed) $ ioError (vanished "put")
@@ -236,21 +244,20 @@ putBytes link = go False
     cut = failLink link
       (toException (nonsense "put" "a message was cut short"))
 
--- | So many bytes. If it is interrupted what was got stays for the next time.
-getBytes :: Link -> Int -> IO ByteString
-getBytes link size = do
+-- | Waits for so many bytes, and shows them: they stay where they are.
+peekBytes :: Link -> Int -> IO ByteString
+peekBytes link size = do
   have <- sum . map B.length <$> readIORef (linkPart link)
   if have >= size
-    then finish
-    else waiting link (some (size - have)) >> getBytes link size
-  where
-    finish = do
+    then do
       whole <- B.concat . reverse <$> readIORef (linkPart link)
-      let (wanted, rest) = B.splitAt size whole
-      writeIORef (linkPart link) [rest | not (B.null rest)]
-      pure wanted
-    some want = do
-      (got, tell) <- onRing link "get" $ \ring -> mask_ $ do
+      writeIORef (linkPart link) [whole]
+      pure (B.take size whole)
+    else waiting link (some (size - have)) >> peekBytes link size
+  where
+    -- As in putBytes.
+    some want = uninterruptibleMask_ $ do
+      (got, tell) <- onRing link "get" $ \ring -> do
         state <- ringState ring -- before: what was put before it was closed
         (bytes, tell) <- getRing ring (min want chunkMax)
         when (B.null bytes && state == RingClosed) $ ioError (ended "get")
@@ -269,7 +276,7 @@ putMessage link message = do
   let size = L.length message
   when (size > fromIntegral channelMessageMax) $
     ioError (nonsense "put" "the message is too long")
-  withMVar (linkPutting link) $ \() -> do
+  withMVar (linkPutting link) $ \() -> mask_ $ do
     let parts = number (fromIntegral size) : L.toChunks message
     -- a small one in one piece
     if size < 4096 then putBytes link (B.concat parts)
@@ -281,21 +288,26 @@ putMessage link message = do
       putParts ps `onException` unless (null ps) (failLink link
         (toException (nonsense "put" "a message was cut short")))
 
--- The header stays in linkPart until all of the message is there.
-getMessage :: Link -> IO ByteString
-getMessage link = withMVar (linkGetting link) $ \() -> do
-  header <- peekBytes 4
-  let size = fromIntegral (numberOf header)
-  when (size > channelMessageMax) $ do
+-- A message stays where it is until the value is made of it, so that it is there
+-- the next time if that is interrupted.
+getMessage :: Link -> (ByteString -> IO a) -> IO a
+getMessage link use = withMVar (linkGetting link) $ \() -> do
+  header <- peekBytes link 4
+  let size = 4 + fromIntegral (numberOf header)
+  when (size > 4 + channelMessageMax) $ do
     let e = nonsense "get" "the other side announces too long a message"
     failLink link (toException e)
     ioError e
-  B.drop 4 <$> getBytes link (4 + size)
+  message <- peekBytes link size
+  value <- try (use (B.drop 4 message))
+  case value of
+    Left e | Just (SomeAsyncException _) <- fromException e -> throwIO e
+           | otherwise -> gone size >> throwIO e
+    Right v -> v <$ gone size
   where
-    peekBytes n = mask_ $ do
-      bytes <- getBytes link n
-      modifyIORef' (linkPart link) (++ [bytes])
-      pure bytes
+    gone size = modifyIORef' (linkPart link) (dropped size)
+    dropped size parts = [rest | let rest = B.drop size (B.concat (reverse parts))
+                               , not (B.null rest)]
 
 number :: Word32 -> ByteString
 number n = B.pack [fromIntegral (n `shiftR` s) | s <- [24, 16, 8, 0]]
@@ -342,7 +354,10 @@ instance Channel (OutChannel o) where
 -- | Where values come from.
 class Channel c => Readable c i | c -> i where
   -- | Waits for the next value. May be interrupted, by
-  -- 'System.Timeout.timeout' for instance: nothing is lost.
+  -- 'System.Timeout.timeout' for instance: what has come of a message stays for
+  -- the next time. As with 'Control.Concurrent.MVar.takeMVar', an exception can
+  -- come after it and before its caller has the value; with
+  -- 'Control.Exception.mask_' around both there is the value or the exception.
   get :: Binary i => c -> IO i
 
 -- | Where values go.
@@ -352,10 +367,10 @@ class Channel c => Writable c o | c -> o where
   put :: Binary o => c -> o -> IO ()
 
 instance Readable (InOutChannel i o) i where
-  get (InOutChannel link) = getMessage link >>= decoded link
+  get (InOutChannel link) = getMessage link (decoded link)
 
 instance Readable (InChannel i) i where
-  get (InChannel link) = getMessage link >>= decoded link
+  get (InChannel link) = getMessage link (decoded link)
 
 instance Writable (InOutChannel i o) o where
   put (InOutChannel link) = putMessage link . Binary.encode
@@ -468,24 +483,22 @@ accept listener = do
     store = listenerStore listener
     try' seen [] = pure (seen, Nothing)
     try' seen (client : rest) = do
-      result <- try (acceptOne listener client)
+      -- what is no error of that client's is the caller's
+      found <- (Just <$> acceptOne listener client) `catchIOError` \_ -> do
+        -- it sees that it is refused
+        removeKey store (clientsOf (listenerKey listener) ++ "/" ++ client)
+          `catchIOError` const (pure ())
+        pure Nothing
       let seen' = S.insert client seen
-      case result of
-        Right link -> pure (seen', Just link)
-        Left e -> do
-          -- it sees that it is refused
-          removeKey store (clientsOf (listenerKey listener) ++ "/" ++ client)
-            `catchIOError` const (pure ())
-          -- what is not about that client is the caller's
-          case fromException (e :: SomeException) of
-            Just io -> const (try' seen' rest) (io :: IOException)
-            Nothing -> throwIO e
+      maybe (try' seen' rest) (\link -> pure (seen', Just link)) found
 
 acceptOne :: Listener -> String -> IO Link
 acceptOne listener client = mask_ $ do
   -- whoever wrote it owns it, whatever it is called
   (peer, _, _) <- getPermissions store entry
   unless (listenerAllows listener peer) $ xenFail "accept" eACCES
+  -- a name with another's number could be that of another's link
+  unless ((show peer ++ "-") `isPrefixOf` client) $ xenFail "accept" eINVAL
   (pages, port, references) <- readKey store entry >>= parseOffer
   me <- ownDomain store
   ours <- linkKey store me client

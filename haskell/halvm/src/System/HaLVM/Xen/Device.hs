@@ -4,12 +4,16 @@
 module System.HaLVM.Xen.Device
   ( DomainId (..), Access (..)
   , Device, openDevice, withDevice, closeDevice, waitReadable, waitWritable
-  , xenError, xenFail, isAgain
+  , xenError, xenFail, isAgain, wholly
   ) where
 
-import Control.Concurrent (threadWaitRead, threadWaitWrite)
+import Control.Concurrent
+  ( ThreadId, forkIO, myThreadId, threadWaitRead, threadWaitWrite, throwTo )
 import Control.Concurrent.MVar
-import Control.Exception (mask_)
+import Control.Exception
+  ( SomeException, bracket_, mask_, throwIO, try, uninterruptibleMask_ )
+import Control.Monad (forM_)
+import Data.List (delete)
 import Data.Word (Word16)
 import Foreign.C.Error (Errno (..), eAGAIN, eBADF, errnoToIOError)
 import Foreign.C.String (CString, withCString)
@@ -34,26 +38,32 @@ instance Read DomainId where
 data Access = ReadOnly | ReadWrite
   deriving (Eq, Ord, Show)
 
--- | An open file of @\/dev\/xen@.
-data Device = Device String (MVar (Maybe CInt))
+-- | An open file of @\/dev\/xen@, and the threads that wait for it.
+data Device = Device String (MVar (Maybe CInt)) (MVar [ThreadId])
 
 openDevice :: String -> IO Device
 openDevice name = mask_ $ do
   fd <- withCString path c_open
   if fd < 0
     then xenFail path (Errno (negate fd))
-    else Device path <$> newMVar (Just fd)
+    else Device path <$> newMVar (Just fd) <*> newMVar []
   where path = "/dev/xen/" ++ name
 
 -- | Who waits for it gets an error. A second time does nothing.
+--
+-- They are told before it is closed: the runtime without threads tells who waits
+-- for a closed descriptor, too, but leaves a thread in two of its queues
+-- (awaitEvent of GHC 9.0's rts\/posix\/Select.c does not clear its link).
 closeDevice :: Device -> IO ()
-closeDevice (Device _ place) = mask_ $ do
+closeDevice (Device path place waiting) = uninterruptibleMask_ $ do
   fd <- swapMVar place Nothing
-  maybe (pure ()) (closeFdWith closeFd . Fd) fd
+  forM_ fd $ \n -> do
+    withMVar waiting $ mapM_ (`throwTo` xenError path eBADF)
+    closeFdWith closeFd (Fd n)
 
 -- | The descriptor, for a call that does not wait; it is not closed meanwhile.
 withDevice :: Device -> (CInt -> IO a) -> IO a
-withDevice (Device path place) action =
+withDevice (Device path place _) action =
   withMVar place (maybe (xenFail path eBADF) action)
 
 waitReadable, waitWritable :: Device -> IO ()
@@ -61,8 +71,20 @@ waitReadable = waitWith threadWaitRead
 waitWritable = waitWith threadWaitWrite
 
 waitWith :: (Fd -> IO ()) -> Device -> IO ()
-waitWith wait (Device path place) =
-  readMVar place >>= maybe (xenFail path eBADF) (wait . Fd)
+waitWith wait (Device path place waiting) = do
+  me <- myThreadId
+  let enter = modifyMVar_ waiting (pure . (me :))
+      leave = modifyMVar_ waiting (pure . delete me)
+  bracket_ enter leave $
+    readMVar place >>= maybe (xenFail path eBADF) (wait . Fd)
+
+-- | The action in a thread of its own, masked, and its result: who waits for it
+-- may be interrupted, it is done to its end.
+wholly :: IO a -> IO a
+wholly action = do
+  place <- newEmptyMVar
+  _ <- mask_ (forkIO (try action >>= putMVar place))
+  readMVar place >>= either (\e -> throwIO (e :: SomeException)) pure
 
 xenError :: String -> Errno -> IOError
 xenError what errno = errnoToIOError what errno Nothing Nothing

@@ -406,10 +406,7 @@ atomicallyInStore store action
   where
     attempt left = do
       result <- mask $ \restore -> do
-        begun <- ask store "transaction" opBegin 0 [B.singleton 0]
-        t <- case C.readInt begun of
-          Just (n, rest) | n > 0, B.all (== 0) rest -> pure (fromIntegral n)
-          _ -> xenFail "transaction" eIO
+        t <- begin
         value <- try (restore (action store { storeTransaction = t }))
         case value of
           Left e -> do
@@ -423,7 +420,20 @@ atomicallyInStore store action
                 | otherwise -> do
                     threadDelay (min 10000 (100 * (1001 - left)))
                     attempt (left - 1)
-    end t how = ask store "transaction" opEnd t [text how]
+    -- One that nobody waits for any more is ended.
+    begin = do
+      place <- newEmptyMVar
+      _ <- forkIO (try (ask store "transaction" opBegin 0 [B.singleton 0]
+        >>= number) >>= putMVar place)
+      begun <- readMVar place `onException` forkIO (readMVar place >>= giveUp)
+      either throwIO pure begun
+    number begun = case C.readInt begun of
+      Just (n, rest) | n > 0, B.all (== 0) rest -> pure (fromIntegral n)
+      _ -> xenFail "transaction" eIO
+    giveUp :: Either SomeException Word32 -> IO ()
+    giveUp = either (const (pure ()))
+      (\t -> void (end t "F") `catchIOError` const (pure ()))
+    end t how = wholly (ask store "transaction" opEnd t [text how])
     again e = case fromException e of
       Just io -> ioe_errno io == code eAGAIN
       Nothing -> False
@@ -440,9 +450,19 @@ watchKey store key = mask_ $ do
     pure ( s { stateWatches = M.insert token watch (stateWatches s)
              , stateTokens = stateTokens s + 1 }
          , watch )
-  void (ask store key opWatch 0 [text key, watchToken watch `B.snoc` 0])
-    `onException` forgetWatch watch
+  -- It may be there already when we are interrupted.
+  void (ask store key opWatch 0 (watchTexts watch))
+    `onException` (forgetWatch watch >> forkIO (unwatch watch))
   pure watch
+
+watchTexts :: Watch -> [ByteString]
+watchTexts watch = [text (watchedKey watch), watchToken watch `B.snoc` 0]
+
+-- One that is not there is no error.
+unwatch :: Watch -> IO ()
+unwatch watch =
+  void (ask (watchStore watch) (watchedKey watch) opUnwatch 0 (watchTexts watch))
+    `catchIOError` const (pure ())
 
 forgetWatch :: Watch -> IO ()
 forgetWatch watch = modifyMVar_ (storeState (watchStore watch)) $ \s ->
@@ -450,15 +470,11 @@ forgetWatch watch = modifyMVar_ (storeState (watchStore watch)) $ \s ->
 
 -- | A second time does nothing.
 unwatchKey :: Watch -> IO ()
-unwatchKey watch = do
+unwatchKey watch = wholly $ do
   known <- M.member (watchToken watch) . stateWatches
-    <$> readMVar (storeState store)
+    <$> readMVar (storeState (watchStore watch))
   forgetWatch watch
-  when known $ void
-    (ask store (watchedKey watch) opUnwatch 0
-      [text (watchedKey watch), watchToken watch `B.snoc` 0])
-    `catchIOError` const (pure ())
-  where store = watchStore watch
+  when known (unwatch watch)
 
 -- | For as long as the action lasts.
 withWatch :: Store -> Key -> (Watch -> IO a) -> IO a

@@ -116,9 +116,9 @@ int hs_nic_tap(const char *name, int *large)
         close(fd);
         return result;
     }
-    /* Without this the header is there all the same, and asks for nothing. */
-    if (*large)
-        ioctl(fd, TUN_SET_OFFLOAD, TUN_OFFLOADS);
+    /* Without this the header is there all the same, and asks for nothing; and
+     * what others have asked for stays with the device. */
+    ioctl(fd, TUN_SET_OFFLOAD, *large ? TUN_OFFLOADS : 0);
     return fd;
 }
 

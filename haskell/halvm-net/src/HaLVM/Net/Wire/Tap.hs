@@ -51,6 +51,9 @@ openTap name mac = do
     -- IFF_TAP, IFF_NO_PI; then TUNSETIFF
     pokeByteOff request 16 (0x1002 :: Word16)
     throwErrnoIfMinus1_ ("openTap " ++ name) (c_ioctl n 0x400454ca request)
+    -- TUNSETOFFLOAD: whole frames with checksums. That of others before us, who
+    -- had headers that say what is left out, is still the device's.
+    throwErrnoIfMinus1_ ("openTap " ++ name) (c_ioctl n 0x400454d0 nullPtr)
   pure Wire
     { wireReceive = receive fd
     , wireSend = mapM_ (send n)

@@ -129,31 +129,30 @@ static int mappings(void)
 /* Connections, each with watches and transactions if there is a daemon. */
 static int connections(void)
 {
-    /* enum xsd_sockmsg_type of <xen/io/xs_wire.h> */
     static const struct {
-        uint32_t head[4];
+        struct store_head head;
         char data[8];
-    } requests[] = {{{4 /* WATCH */, 1, 0, 7}, "data\0t"},
-                    {{6 /* TRANSACTION_START */, 2, 0, 1}, ""},
-                    {{2 /* READ */, 3, 0, 6}, "domid"}};
+    } requests[] = {{{STORE_WATCH, 1, 0, 7}, "data\0t"},
+                    {{STORE_TRANSACTION_START, 2, 0, 1}, ""},
+                    {{STORE_READ, 3, 0, 6}, "domid"}};
     struct fault_held h = {0};
-    uint32_t head[4];
-    char rest[4096];
+    struct store_head head;
+    char rest[STORE_PAYLOAD_MAX];
 
     for (int i = 0; i < 6; i++) {
         int fd = device(&h, "xenbus");
 
         for (size_t r = 0; fd >= 0 && r < 3; r++) {
-            size_t size = sizeof(head) + requests[r].head[3];
+            size_t size = sizeof(head) + requests[r].head.size;
 
             if (!fault_ok(&h, write(fd, &requests[r], size)))
                 break;
             do { /* until the answer; events may come before it */
-                CHECK_EQ(read(fd, head, sizeof(head)), sizeof(head));
-                CHECK(head[3] <= sizeof(rest));
-                CHECK_EQ(read(fd, rest, head[3]), head[3]);
-            } while (head[0] == 15 /* WATCH_EVENT */);
-            CHECK_EQ(head[1], requests[r].head[1]);
+                CHECK_EQ(read(fd, &head, sizeof(head)), sizeof(head));
+                CHECK(head.size <= sizeof(rest));
+                CHECK_EQ(read(fd, rest, head.size), head.size);
+            } while (head.type == STORE_WATCH_EVENT);
+            CHECK_EQ(head.request, requests[r].head.request);
         }
         if (h.error != 0)
             break;

@@ -36,6 +36,16 @@ static inline socklen_t net_loopback(union net_address *a, int family, int port)
     return sizeof(a->v6);
 }
 
+/* 10.0.0.1, which only a provider of the test's knows; and how calls take it.
+ */
+static inline struct sockaddr_in net_provided(uint16_t port)
+{
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons(port),
+                                .sin_addr.s_addr = htonl(0x0a000001)};
+}
+#define NET_ADDRESS(a) (struct sockaddr *)&(a), sizeof(a)
+
 /* A bound socket; *port gets the number that the system chose. */
 static inline int net_bound(int family, int type, int *port)
 {

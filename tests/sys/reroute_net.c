@@ -6,19 +6,15 @@
  * datagrams, errors; and the provider misbehaves, stalls, dies.
  * cc: -pthread
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <halvm/net.h>
 
-#include "check.h"
+#include "net.h"
 
 #define ECHO_PORT    7  /* streams and datagrams come back */
 #define REFUSED_PORT 9  /* connect fails */
@@ -194,19 +190,9 @@ static void *provide(void *unused)
 
 /* -- the application -- */
 
-static struct sockaddr_in at(uint16_t port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port)};
-    address.sin_addr.s_addr = htonl(0x0a000001);
-    return address;
-}
-
-#define ADDRESS(a) (struct sockaddr *)&(a), sizeof(a)
-
 static void stream_echo(void)
 {
-    struct sockaddr_in to = at(ECHO_PORT), name;
+    struct sockaddr_in to = net_provided(ECHO_PORT), name;
     socklen_t size = sizeof name;
     char text[16] = "";
     int fd = socket(AF_INET, SOCK_STREAM, 0), type = 0;
@@ -218,8 +204,8 @@ static void stream_echo(void)
     struct sockaddr_storage wide = {0};
     memcpy(&wide, &to, sizeof to);
     CHECK_ERR(connect(fd, (struct sockaddr *)&wide, sizeof wide + 1), EINVAL);
-    CHECK_EQ(connect(fd, ADDRESS(wide)), 0);
-    CHECK_ERR(connect(fd, ADDRESS(to)), EISCONN);
+    CHECK_EQ(connect(fd, NET_ADDRESS(wide)), 0);
+    CHECK_ERR(connect(fd, NET_ADDRESS(to)), EISCONN);
     CHECK_EQ(getpeername(fd, (struct sockaddr *)&name, &size), 0);
     CHECK_EQ(size, sizeof name);
     CHECK(memcmp(&name, &to, 8) == 0);
@@ -250,7 +236,7 @@ static void stream_echo(void)
 
 static void connect_later(void)
 {
-    struct sockaddr_in to = at(ECHO_PORT);
+    struct sockaddr_in to = net_provided(ECHO_PORT);
     struct epoll_event event = {.events = EPOLLOUT | EPOLLIN};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     int set = epoll_create1(0), error = -1;
@@ -258,8 +244,8 @@ static void connect_later(void)
 
     provider_stall = true;
     check_sleep_ms(30);
-    CHECK_ERR(connect(fd, ADDRESS(to)), EINPROGRESS);
-    CHECK_ERR(connect(fd, ADDRESS(to)), EALREADY);
+    CHECK_ERR(connect(fd, NET_ADDRESS(to)), EINPROGRESS);
+    CHECK_ERR(connect(fd, NET_ADDRESS(to)), EALREADY);
     CHECK_ERR(write(fd, "x", 1), EAGAIN);
     CHECK_EQ(epoll_ctl(set, EPOLL_CTL_ADD, fd, &event), 0);
     CHECK_EQ(epoll_wait(set, &event, 1, 50), 0); /* neither yet */
@@ -280,15 +266,15 @@ static void connect_later(void)
 
 static void connect_fails(void)
 {
-    struct sockaddr_in to = at(REFUSED_PORT);
+    struct sockaddr_in to = net_provided(REFUSED_PORT);
     int fd = socket(AF_INET, SOCK_STREAM, 0), error = -1;
     socklen_t size = sizeof error;
     struct pollfd ready = {fd, POLLOUT, 0};
     char byte;
 
-    CHECK_ERR(connect(fd, ADDRESS(to)), ECONNREFUSED);
+    CHECK_ERR(connect(fd, NET_ADDRESS(to)), ECONNREFUSED);
     CHECK_EQ(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
-    CHECK_ERR(connect(fd, ADDRESS(to)), EINPROGRESS); /* once more */
+    CHECK_ERR(connect(fd, NET_ADDRESS(to)), EINPROGRESS); /* once more */
     CHECK_EQ(poll(&ready, 1, 2000), 1);
     CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
     CHECK_EQ(error, ECONNREFUSED);
@@ -296,9 +282,9 @@ static void connect_fails(void)
     CHECK_EQ(error, 0);
     CHECK_EQ(close(fd), 0);
     /* One that breaks says so once, and then that it is over. */
-    to = at(RESET_PORT);
+    to = net_provided(RESET_PORT);
     fd = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK_EQ(connect(fd, ADDRESS(to)), 0);
+    CHECK_EQ(connect(fd, NET_ADDRESS(to)), 0);
     CHECK_EQ(poll(&(struct pollfd){fd, POLLIN, 0}, 1, 2000), 1);
     CHECK_ERR(read(fd, &byte, 1), ECONNRESET);
     CHECK_EQ(read(fd, &byte, 1), 0);
@@ -307,7 +293,7 @@ static void connect_fails(void)
 
 static void server(void)
 {
-    struct sockaddr_in address = at(8080), name;
+    struct sockaddr_in address = net_provided(8080), name;
     socklen_t size = sizeof name;
     char text[8];
     int one = 1, got = 0;
@@ -320,23 +306,23 @@ static void server(void)
     size = sizeof got;
     CHECK_EQ(getsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &got, &size), 0);
     CHECK_EQ(got, 1);
-    CHECK_EQ(bind(listener, ADDRESS(address)), 0);
-    CHECK_ERR(bind(listener, ADDRESS(address)), EINVAL);
-    CHECK_ERR(bind(other, ADDRESS(address)), EADDRINUSE);
+    CHECK_EQ(bind(listener, NET_ADDRESS(address)), 0);
+    CHECK_ERR(bind(listener, NET_ADDRESS(address)), EINVAL);
+    CHECK_ERR(bind(other, NET_ADDRESS(address)), EADDRINUSE);
     address.sin_addr.s_addr = htonl(0x0a000002);
-    CHECK_ERR(bind(other, ADDRESS(address)), EADDRNOTAVAIL);
-    address = at(8080);
+    CHECK_ERR(bind(other, NET_ADDRESS(address)), EADDRNOTAVAIL);
+    address = net_provided(8080);
     address.sin_family = AF_INET6;
-    CHECK_ERR(bind(other, ADDRESS(address)), EAFNOSUPPORT);
-    address = at(8080);
+    CHECK_ERR(bind(other, NET_ADDRESS(address)), EAFNOSUPPORT);
+    address = net_provided(8080);
     CHECK_ERR(accept(listener, NULL, NULL), EINVAL);
     CHECK_EQ(listen(listener, 1), 0);
     CHECK_EQ(fcntl(listener, F_SETFL, O_NONBLOCK), 0);
     CHECK_ERR(accept(listener, NULL, NULL), EAGAIN);
     CHECK_EQ(fcntl(listener, F_SETFL, 0), 0);
     CHECK_EQ(poll(&(struct pollfd){listener, POLLIN | POLLOUT, 0}, 1, 0), 0);
-    CHECK_EQ(connect(client, ADDRESS(address)), 0);
-    CHECK_ERR(connect(other, ADDRESS(address)), ECONNREFUSED); /* backlog */
+    CHECK_EQ(connect(client, NET_ADDRESS(address)), 0);
+    CHECK_ERR(connect(other, NET_ADDRESS(address)), ECONNREFUSED); /* backlog */
     CHECK_EQ(poll(&(struct pollfd){listener, POLLIN, 0}, 1, 2000), 1);
     size = sizeof name;
     int accepted =
@@ -359,7 +345,7 @@ static void server(void)
     CHECK_EQ(close(other), 0);
     /* One that nobody accepts goes with the listener. */
     client = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK_EQ(connect(client, ADDRESS(address)), 0);
+    CHECK_EQ(connect(client, NET_ADDRESS(address)), 0);
     CHECK_EQ(close(listener), 0);
     CHECK_EQ(close(client), 0);
 }
@@ -367,13 +353,13 @@ static void server(void)
 static void large(void)
 {
     static char out[200000], in[200000];
-    struct sockaddr_in to = at(ECHO_PORT);
+    struct sockaddr_in to = net_provided(ECHO_PORT);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     size_t sent = 0, got = 0;
 
     for (size_t i = 0; i < sizeof out; i++)
         out[i] = (char)(i * 7 + i / 251);
-    CHECK_EQ(connect(fd, ADDRESS(to)), 0);
+    CHECK_EQ(connect(fd, NET_ADDRESS(to)), 0);
     while (got < sizeof in) {
         ssize_t part = send(fd, out + sent, sizeof out - sent, MSG_DONTWAIT);
         CHECK(part > 0 || errno == EAGAIN || sent == sizeof out);
@@ -391,7 +377,7 @@ static void large(void)
 
 static void datagrams(void)
 {
-    struct sockaddr_in to = at(ECHO_PORT), from;
+    struct sockaddr_in to = net_provided(ECHO_PORT), from;
     socklen_t size = sizeof from;
     char text[32] = "";
     struct iovec iov = {text, sizeof text};
@@ -402,8 +388,8 @@ static void datagrams(void)
     struct sockaddr_storage wide = {0};
     memcpy(&wide, &to, sizeof to);
     CHECK_ERR(sendto(fd, "abc", 3, 0, (struct sockaddr *)&to, 4), EINVAL);
-    CHECK_EQ(sendto(fd, "abc", 3, 0, ADDRESS(wide)), 3);
-    CHECK_EQ(sendto(fd, "", 0, 0, ADDRESS(to)), 0);
+    CHECK_EQ(sendto(fd, "abc", 3, 0, NET_ADDRESS(wide)), 3);
+    CHECK_EQ(sendto(fd, "", 0, 0, NET_ADDRESS(to)), 0);
     CHECK_EQ(poll(&(struct pollfd){fd, POLLIN, 0}, 1, 2000), 1);
     CHECK_EQ(ioctl(fd, FIONREAD, &waiting), 0);
     CHECK(waiting >= 3);
@@ -411,7 +397,7 @@ static void datagrams(void)
     CHECK_EQ(size, sizeof from);
     CHECK(memcmp(&from, &to, 8) == 0);
     CHECK_EQ(recv(fd, text, 32, 0), 0); /* an empty one is one */
-    CHECK_EQ(connect(fd, ADDRESS(to)), 0);
+    CHECK_EQ(connect(fd, NET_ADDRESS(to)), 0);
     CHECK_EQ(write(fd, "defgh", 5), 5);
     message.msg_name = &from;
     message.msg_namelen = sizeof from;
@@ -421,8 +407,8 @@ static void datagrams(void)
     CHECK_EQ(message.msg_namelen, sizeof from);
     CHECK(memcmp(text, "de", 2) == 0);
     /* What comes from elsewhere is not for a connected socket. */
-    struct sockaddr_in elsewhere = at(99);
-    CHECK_EQ(sendto(fd, "no", 2, 0, ADDRESS(elsewhere)), 2);
+    struct sockaddr_in elsewhere = net_provided(99);
+    CHECK_EQ(sendto(fd, "no", 2, 0, NET_ADDRESS(elsewhere)), 2);
     CHECK_EQ(send(fd, "yes", 3, 0), 3);
     CHECK_EQ(recv(fd, text, 32, 0), 3);
     CHECK(memcmp(text, "yes", 3) == 0);
@@ -540,19 +526,19 @@ static void on_alarm(int signal)
 static void interrupted(void)
 {
     struct sigaction action = {.sa_handler = on_alarm};
-    struct sockaddr_in to = at(SILENT_PORT);
+    struct sockaddr_in to = net_provided(SILENT_PORT);
     struct timeval soon = {0, 30000};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     char byte;
 
     sigaction(SIGALRM, &action, NULL);
     ualarm(30000, 30000); /* again, should one come before the wait */
-    CHECK_ERR(connect(fd, ADDRESS(to)), EINTR);
+    CHECK_ERR(connect(fd, NET_ADDRESS(to)), EINTR);
     ualarm(0, 0);
     CHECK_EQ(close(fd), 0);
-    to = at(ECHO_PORT);
+    to = net_provided(ECHO_PORT);
     fd = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK_EQ(connect(fd, ADDRESS(to)), 0);
+    CHECK_EQ(connect(fd, NET_ADDRESS(to)), 0);
     ualarm(30000, 30000);
     CHECK_ERR(read(fd, &byte, 1), EINTR);
     ualarm(0, 0);
@@ -564,12 +550,12 @@ static void interrupted(void)
 /* The thread that serves does not wait for itself. */
 static void own_calls(void)
 {
-    struct sockaddr_in to = at(ECHO_PORT);
+    struct sockaddr_in to = net_provided(ECHO_PORT);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     char byte;
 
     halvm_service_owner(service, gettid());
-    CHECK_ERR(connect(fd, ADDRESS(to)), EINPROGRESS);
+    CHECK_ERR(connect(fd, NET_ADDRESS(to)), EINPROGRESS);
     CHECK_EQ(poll(&(struct pollfd){fd, POLLOUT, 0}, 1, 2000), 1);
     CHECK_ERR(read(fd, &byte, 1), EAGAIN);
     halvm_service_owner(service, 0);
@@ -579,17 +565,17 @@ static void own_calls(void)
 /* A provider that stalls is given up; sockets fail, and do not hang. */
 static void stalled(void)
 {
-    struct sockaddr_in to = at(ECHO_PORT);
+    struct sockaddr_in to = net_provided(ECHO_PORT);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     int late = socket(AF_INET, SOCK_STREAM, 0);
     char byte;
 
-    CHECK_EQ(connect(fd, ADDRESS(to)), 0);
+    CHECK_EQ(connect(fd, NET_ADDRESS(to)), 0);
     halvm_service_patience(service, 200);
     provider_stall = true;
     CHECK_ERR(read(fd, &byte, 1), ENETDOWN);
     CHECK(halvm_service_ended(service) != NULL);
-    CHECK_ERR(connect(late, ADDRESS(to)), ENETDOWN);
+    CHECK_ERR(connect(late, NET_ADDRESS(to)), ENETDOWN);
     CHECK_ERR(write(fd, &byte, 1), ENETDOWN);
     CHECK_EQ(close(fd), 0);
     CHECK_EQ(close(late), 0);
@@ -597,7 +583,7 @@ static void stalled(void)
 
 int main(void)
 {
-    struct sockaddr_in mine = at(0);
+    struct sockaddr_in mine = net_provided(0);
     pthread_t thread;
     int domain = AF_INET, before = check_open_descriptors();
 

@@ -5,17 +5,13 @@
  * calls wait; what the provider says is broken; more connections than fit.
  * cc: -pthread
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 #include <halvm/net.h>
 
-#include "check.h"
+#include "net.h"
 
 #define ROUNDS 3000
 
@@ -48,25 +44,15 @@ static struct halvm_event next(int kind)
     }
 }
 
-static struct sockaddr_in at(uint16_t port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port)};
-    address.sin_addr.s_addr = htonl(0x0a000001);
-    return address;
-}
-
-#define ADDRESS(a) (struct sockaddr *)&(a), sizeof(a)
-
 /* A stream that is connected, and its event. */
 static int connected(struct halvm_event *opened)
 {
-    struct sockaddr_in to = at(7);
+    struct sockaddr_in to = net_provided(7);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
     CHECK(fd >= 0);
     *opened = next(HALVM_NET_OPEN);
-    CHECK_ERR(connect(fd, ADDRESS(to)), EINPROGRESS);
+    CHECK_ERR(connect(fd, NET_ADDRESS(to)), EINPROGRESS);
     CHECK_EQ(halvm_net_connected(service, opened->id), 0);
     CHECK_EQ(fcntl(fd, F_SETFL, 0), 0);
     return fd;
@@ -235,7 +221,7 @@ static void broken_pipe(void)
 
 static void broken(void)
 {
-    struct sockaddr_in to = at(80);
+    struct sockaddr_in to = net_provided(80);
     struct halvm_event opened;
     char byte;
     int fd;
@@ -245,13 +231,13 @@ static void broken(void)
     fd = socket(AF_INET, SOCK_STREAM, 0);
     opened = next(HALVM_NET_OPEN);
     CHECK_EQ(halvm_net_broken(service, opened.id, ENOBUFS), 0);
-    CHECK_ERR(connect(fd, ADDRESS(to)), ENOBUFS);
-    CHECK_ERR(connect(fd, ADDRESS(to)), EINVAL);
+    CHECK_ERR(connect(fd, NET_ADDRESS(to)), ENOBUFS);
+    CHECK_ERR(connect(fd, NET_ADDRESS(to)), EINVAL);
     CHECK_EQ(close(fd), 0);
     /* One that listens. */
     fd = socket(AF_INET, SOCK_STREAM, 0);
     opened = next(HALVM_NET_OPEN);
-    CHECK_EQ(bind(fd, ADDRESS(to)), 0);
+    CHECK_EQ(bind(fd, NET_ADDRESS(to)), 0);
     CHECK_EQ(listen(fd, 5), 0);
     CHECK_EQ(poll(&(struct pollfd){fd, POLLIN, 0}, 1, 0), 0);
     CHECK_EQ(halvm_net_broken(service, opened.id, EADDRINUSE), 0);
@@ -273,14 +259,14 @@ static void broken(void)
 /* Every connection that is taken is found by accept, however many fit. */
 static void crowd(void)
 {
-    struct sockaddr_in here = at(80);
+    struct sockaddr_in here = net_provided(80);
     int listener, taken = 0, result, fd;
     uint64_t id, other;
 
     start();
     listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     id = next(HALVM_NET_OPEN).id;
-    CHECK_EQ(bind(listener, ADDRESS(here)), 0);
+    CHECK_EQ(bind(listener, NET_ADDRESS(here)), 0);
     CHECK_EQ(listen(listener, 400), 0);
     while ((result = halvm_net_incoming(service, id, &here, sizeof here, &here,
                                         sizeof here, &other)) >= 0)

@@ -57,6 +57,31 @@ struct map_offset {
     uint32_t count, pad;
 };
 
+/* enum xsd_sockmsg_type of <xen/io/xs_wire.h> */
+enum {
+    STORE_CONTROL = 0,
+    STORE_DIRECTORY = 1,
+    STORE_READ = 2,
+    STORE_GET_PERMS = 3,
+    STORE_WATCH = 4,
+    STORE_UNWATCH = 5,
+    STORE_TRANSACTION_START = 6,
+    STORE_TRANSACTION_END = 7,
+    STORE_GET_DOMAIN_PATH = 10,
+    STORE_WRITE = 11,
+    STORE_MKDIR = 12,
+    STORE_RM = 13,
+    STORE_SET_PERMS = 14,
+    STORE_WATCH_EVENT = 15,
+    STORE_ERROR = 16,
+    STORE_RESET_WATCHES = 21,
+};
+
+struct store_head {
+    uint32_t type, request, transaction, size;
+};
+#define STORE_PAYLOAD_MAX 4096
+
 /* A file of /dev/xen; where there is no Xen the test ends as skipped, but in
  * a unikernel the file must not be there. */
 static inline int xen_open(const char *name, int flags)

@@ -9,34 +9,9 @@
  */
 #include "xen.h"
 
-/* enum xsd_sockmsg_type of <xen/io/xs_wire.h> */
-enum {
-    CONTROL = 0,
-    DIRECTORY = 1,
-    READ = 2,
-    GET_PERMS = 3,
-    WATCH = 4,
-    UNWATCH = 5,
-    TRANSACTION_START = 6,
-    TRANSACTION_END = 7,
-    GET_DOMAIN_PATH = 10,
-    WRITE = 11,
-    MKDIR = 12,
-    RM = 13,
-    SET_PERMS = 14,
-    WATCH_EVENT = 15,
-    ERROR = 16,
-    RESET_WATCHES = 21,
-};
-
-struct head {
-    uint32_t type, request, transaction, size;
-};
-#define PAYLOAD_MAX 4096
-
 static struct {
-    struct head head;
-    char data[PAYLOAD_MAX + 1];
+    struct store_head head;
+    char data[STORE_PAYLOAD_MAX + 1];
 } got, event; /* the last event that came before an answer */
 static bool event_came;
 
@@ -49,7 +24,7 @@ static void receive(int fd)
     while (size < sizeof(got.head))
         size +=
             (size_t)read(fd, (char *)&got.head + size, sizeof(got.head) - size);
-    CHECK(got.head.size <= PAYLOAD_MAX);
+    CHECK(got.head.size <= STORE_PAYLOAD_MAX);
     for (size = 0; size < got.head.size;) {
         ssize_t part = read(fd, got.data + size, got.head.size - size);
         CHECK(part > 0);
@@ -63,8 +38,8 @@ static void send_request(int fd, uint32_t type, uint32_t transaction,
 {
     static uint32_t number;
     struct {
-        struct head head;
-        char data[PAYLOAD_MAX + 1];
+        struct store_head head;
+        char data[STORE_PAYLOAD_MAX + 1];
     } out = {{type, ++number, transaction, (uint32_t)size}, {0}};
 
     memcpy(out.data, data, size);
@@ -78,14 +53,14 @@ static int ask(int fd, uint32_t type, uint32_t transaction, const void *data,
 {
     send_request(fd, type, transaction, data, size);
     receive(fd);
-    while (got.head.type == WATCH_EVENT) {
+    while (got.head.type == STORE_WATCH_EVENT) {
         event = got;
         event_came = true;
         receive(fd);
     }
     CHECK_EQ(got.head.transaction, transaction);
-    CHECK(got.head.type == type || got.head.type == ERROR);
-    return got.head.type == ERROR ? -1 : 0;
+    CHECK(got.head.type == type || got.head.type == STORE_ERROR);
+    return got.head.type == STORE_ERROR ? -1 : 0;
 }
 
 static int ask_path(int fd, uint32_t type, uint32_t transaction,
@@ -107,12 +82,13 @@ static int put(int fd, uint32_t transaction, const char *path,
 
     memcpy(data, path, strlen(path) + 1);
     memcpy(data + strlen(path) + 1, value, strlen(value));
-    return ask(fd, WRITE, transaction, data, strlen(path) + 1 + strlen(value));
+    return ask(fd, STORE_WRITE, transaction, data,
+               strlen(path) + 1 + strlen(value));
 }
 
 static int two(int fd, uint32_t type, const char *path, const char *token)
 {
-    char data[PAYLOAD_MAX];
+    char data[STORE_PAYLOAD_MAX];
     size_t first = strlen(path) + 1, second = strlen(token) + 1;
 
     memcpy(data, path, first);
@@ -122,24 +98,24 @@ static int two(int fd, uint32_t type, const char *path, const char *token)
 
 static uint32_t begin(int fd)
 {
-    CHECK_EQ(ask(fd, TRANSACTION_START, 0, "", 1), 0);
+    CHECK_EQ(ask(fd, STORE_TRANSACTION_START, 0, "", 1), 0);
     return (uint32_t)strtoul(got.data, NULL, 10);
 }
 
 static void plain(int fd)
 {
     CHECK_EQ(put(fd, 0, BASE "/a", "first"), 0);
-    CHECK_EQ(ask_path(fd, READ, 0, BASE "/a"), 0);
+    CHECK_EQ(ask_path(fd, STORE_READ, 0, BASE "/a"), 0);
     CHECK_EQ(strcmp(got.data, "first"), 0);
-    CHECK_EQ(ask_path(fd, MKDIR, 0, BASE "/b"), 0);
-    CHECK_EQ(ask_path(fd, DIRECTORY, 0, BASE), 0);
+    CHECK_EQ(ask_path(fd, STORE_MKDIR, 0, BASE "/b"), 0);
+    CHECK_EQ(ask_path(fd, STORE_DIRECTORY, 0, BASE), 0);
     CHECK_EQ(got.head.size, 4);
     CHECK(memcmp(got.data, "a\0b", 4) == 0 || memcmp(got.data, "b\0a", 4) == 0);
-    CHECK_EQ(ask_path(fd, GET_PERMS, 0, BASE "/a"), 0);
+    CHECK_EQ(ask_path(fd, STORE_GET_PERMS, 0, BASE "/a"), 0);
     CHECK_EQ(got.data[0], 'n');
-    CHECK_EQ(two(fd, SET_PERMS, BASE "/a", got.data), 0);
-    CHECK_EQ(ask_path(fd, RM, 0, BASE "/a"), 0);
-    FAILS(ask_path(fd, READ, 0, BASE "/a"), "ENOENT");
+    CHECK_EQ(two(fd, STORE_SET_PERMS, BASE "/a", got.data), 0);
+    CHECK_EQ(ask_path(fd, STORE_RM, 0, BASE "/a"), 0);
+    FAILS(ask_path(fd, STORE_READ, 0, BASE "/a"), "ENOENT");
 }
 
 static void transactions(int fd, int other)
@@ -147,24 +123,24 @@ static void transactions(int fd, int other)
     uint32_t t = begin(fd), u;
 
     CHECK_EQ(put(fd, t, BASE "/t", "in"), 0);
-    FAILS(ask_path(other, READ, 0, BASE "/t"), "ENOENT"); /* not yet */
-    FAILS(ask_path(other, READ, t, BASE "/t"), "ENOENT"); /* not theirs */
-    CHECK_EQ(ask(fd, TRANSACTION_END, t, "T", 2), 0);
-    CHECK_EQ(ask_path(other, READ, 0, BASE "/t"), 0);
-    FAILS(ask(fd, TRANSACTION_END, t, "T", 2), "ENOENT");
+    FAILS(ask_path(other, STORE_READ, 0, BASE "/t"), "ENOENT"); /* not yet */
+    FAILS(ask_path(other, STORE_READ, t, BASE "/t"), "ENOENT"); /* not theirs */
+    CHECK_EQ(ask(fd, STORE_TRANSACTION_END, t, "T", 2), 0);
+    CHECK_EQ(ask_path(other, STORE_READ, 0, BASE "/t"), 0);
+    FAILS(ask(fd, STORE_TRANSACTION_END, t, "T", 2), "ENOENT");
     /* two at the same time, of the same */
     t = begin(fd);
     u = begin(other);
-    CHECK_EQ(ask_path(fd, READ, t, BASE "/t"), 0);
-    CHECK_EQ(ask_path(other, READ, u, BASE "/t"), 0);
+    CHECK_EQ(ask_path(fd, STORE_READ, t, BASE "/t"), 0);
+    CHECK_EQ(ask_path(other, STORE_READ, u, BASE "/t"), 0);
     CHECK_EQ(put(fd, t, BASE "/t", "one"), 0);
     CHECK_EQ(put(other, u, BASE "/t", "two"), 0);
-    CHECK_EQ(ask(fd, TRANSACTION_END, t, "T", 2), 0);
-    FAILS(ask(other, TRANSACTION_END, u, "T", 2), "EAGAIN");
+    CHECK_EQ(ask(fd, STORE_TRANSACTION_END, t, "T", 2), 0);
+    FAILS(ask(other, STORE_TRANSACTION_END, u, "T", 2), "EAGAIN");
     t = begin(fd);
     CHECK_EQ(put(fd, t, BASE "/t", "given up"), 0);
-    CHECK_EQ(ask(fd, TRANSACTION_END, t, "F", 2), 0);
-    CHECK_EQ(ask_path(fd, READ, 0, BASE "/t"), 0);
+    CHECK_EQ(ask(fd, STORE_TRANSACTION_END, t, "F", 2), 0);
+    CHECK_EQ(ask_path(fd, STORE_READ, 0, BASE "/t"), 0);
     CHECK_EQ(strcmp(got.data, "one"), 0);
 }
 
@@ -177,14 +153,14 @@ static void event_is(int fd, const char *path, const char *token)
         receive(fd);
     }
     event_came = false;
-    CHECK_EQ(got.head.type, WATCH_EVENT);
+    CHECK_EQ(got.head.type, STORE_WATCH_EVENT);
     CHECK_EQ(strcmp(got.data, path), 0);
     CHECK_EQ(strcmp(got.data + strlen(path) + 1, token), 0);
 }
 
 static void watches(int fd, int other)
 {
-    CHECK_EQ(two(fd, WATCH, BASE "/w", "my token"), 0);
+    CHECK_EQ(two(fd, STORE_WATCH, BASE "/w", "my token"), 0);
     event_is(fd, BASE "/w", "my token"); /* the first is for nothing */
     CHECK_EQ(put(other, 0, BASE "/w/x", "1"), 0);
     event_is(fd, BASE "/w/x", "my token");
@@ -196,8 +172,8 @@ static void watches(int fd, int other)
         receive(fd);
     while (strcmp(got.data, BASE "/w/last") != 0 &&
            strcmp(got.data, BASE "/w"));
-    CHECK_EQ(two(fd, UNWATCH, BASE "/w", "my token"), 0);
-    CHECK_EQ(two(fd, UNWATCH, BASE "/w", "my token"), 0); /* nothing */
+    CHECK_EQ(two(fd, STORE_UNWATCH, BASE "/w", "my token"), 0);
+    CHECK_EQ(two(fd, STORE_UNWATCH, BASE "/w", "my token"), 0); /* nothing */
     CHECK_EQ(put(other, 0, BASE "/w/x", "2"), 0);
     while (xen_readable(fd, 100)) /* that were under way */
         receive(fd);
@@ -205,25 +181,25 @@ static void watches(int fd, int other)
 
 static void refused(int fd)
 {
-    char text[PAYLOAD_MAX];
-    struct head head = {READ, 1, 0, PAYLOAD_MAX + 1};
+    char text[STORE_PAYLOAD_MAX];
+    struct store_head head = {STORE_READ, 1, 0, STORE_PAYLOAD_MAX + 1};
 
     memset(text, 'x', sizeof(text));
     CHECK_ERR(write(fd, &head, sizeof(head)), E2BIG);
-    FAILS(ask(fd, WATCH, 0, "no token", 9), "EINVAL");
-    FAILS(ask(fd, WATCH, 0, "", 0), "EINVAL");
-    FAILS(ask(fd, READ, 12345, BASE, sizeof(BASE)), "ENOENT");
+    FAILS(ask(fd, STORE_WATCH, 0, "no token", 9), "EINVAL");
+    FAILS(ask(fd, STORE_WATCH, 0, "", 0), "EINVAL");
+    FAILS(ask(fd, STORE_READ, 12345, BASE, sizeof(BASE)), "ENOENT");
     if (!check_unikernel())
         return;
     /* what Linux has no room for, or leaves to the daemon */
-    FAILS(ask(fd, WATCH, 0, text, sizeof(text)), "EINVAL");
-    CHECK_EQ(ask(fd, READ, 0, text, sizeof(text)), -1);
-    FAILS(ask(fd, RESET_WATCHES, 0, "", 1), "ENOSYS");
-    FAILS(ask(fd, CONTROL, 0, "help", 5), "ENOSYS");
+    FAILS(ask(fd, STORE_WATCH, 0, text, sizeof(text)), "EINVAL");
+    CHECK_EQ(ask(fd, STORE_READ, 0, text, sizeof(text)), -1);
+    FAILS(ask(fd, STORE_RESET_WATCHES, 0, "", 1), "ENOSYS");
+    FAILS(ask(fd, STORE_CONTROL, 0, "help", 5), "ENOSYS");
     FAILS(ask(fd, 4711, 0, "", 1), "ENOSYS");
-    FAILS(ask(fd, WATCH, 0, "no end\0x", 8), "EINVAL");
-    FAILS(ask(fd, TRANSACTION_END, 0, "T", 2), "ENOENT");
-    CHECK_EQ(ask_path(fd, READ, 0, "/local/domain/0/name"), -1);
+    FAILS(ask(fd, STORE_WATCH, 0, "no end\0x", 8), "EINVAL");
+    FAILS(ask(fd, STORE_TRANSACTION_END, 0, "T", 2), "ENOENT");
+    CHECK_EQ(ask_path(fd, STORE_READ, 0, "/local/domain/0/name"), -1);
 }
 
 /* A piece at a time, and two at once. */
@@ -231,9 +207,9 @@ static void pieces(int fd)
 {
     const char path[] = BASE "/t";
     struct {
-        struct head head;
+        struct store_head head;
         char data[sizeof(path)];
-    } out = {{READ, 9, 0, sizeof(path)}, BASE "/t"};
+    } out = {{STORE_READ, 9, 0, sizeof(path)}, BASE "/t"};
     char both[2 * sizeof(out)];
 
     for (size_t i = 0; i < sizeof(out.head) + sizeof(path); i++)
@@ -268,9 +244,10 @@ static void rounds(void)
             char token[16];
 
             sprintf(token, "%d", n);
-            CHECK_EQ(two(fd, WATCH, BASE "/w", token), 0);
+            CHECK_EQ(two(fd, STORE_WATCH, BASE "/w", token), 0);
         }
-        send_request(fd, i % 2 ? TRANSACTION_START : READ, 0, "", 1);
+        send_request(fd, i % 2 ? STORE_TRANSACTION_START : STORE_READ, 0, "",
+                     1);
         CHECK_EQ(close(fd), 0);
     }
 }
@@ -280,10 +257,11 @@ int main(void)
     int fd = xen_open("xenbus", 0), other = xen_open("xenbus", 0), last;
     char byte;
 
-    if (ask_path(fd, READ, 0, "domid") != 0 && strcmp(got.data, "ENOSYS") == 0)
+    if (ask_path(fd, STORE_READ, 0, "domid") != 0 &&
+        strcmp(got.data, "ENOSYS") == 0)
         check_skip("the first domain has no XenStore here");
     printf("domain %s\n", got.data);
-    ask_path(fd, RM, 0, BASE);
+    ask_path(fd, STORE_RM, 0, BASE);
     plain(fd);
     transactions(fd, other);
     watches(fd, other);
@@ -292,7 +270,7 @@ int main(void)
     rounds();
     last = xen_open("xenbus", O_NONBLOCK);
     CHECK_ERR(read(last, &byte, 1), EAGAIN);
-    CHECK_EQ(ask_path(fd, RM, 0, BASE), 0);
+    CHECK_EQ(ask_path(fd, STORE_RM, 0, BASE), 0);
     puts("xen_store: all is well");
     return 0;
 }

@@ -86,8 +86,8 @@ void mem_shortage_ignore(void)
     mem_watchers--;
 }
 
-static void charge(enum mem_account account, int64_t pages_delta,
-                   int64_t pages_more)
+void mem_charge_over(enum mem_account account, int64_t pages_delta,
+                     int64_t pages_more)
 {
     mem_promised[account] += (uint64_t)pages_delta;
     ASSERT((int64_t)mem_promised[account] >= 0);
@@ -97,13 +97,7 @@ static void charge(enum mem_account account, int64_t pages_delta,
 
 void mem_charge(enum mem_account account, int64_t pages_delta)
 {
-    charge(account, pages_delta, pages_delta);
-}
-
-void mem_charge_over(enum mem_account account, uint64_t pages,
-                     int64_t pages_more)
-{
-    charge(account, (int64_t)pages, pages_more);
+    mem_charge_over(account, pages_delta, pages_delta);
 }
 
 static uint64_t promised_sum(void)

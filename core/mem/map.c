@@ -116,8 +116,8 @@ int mem_clear(uint64_t start, uint64_t end)
     return 0;
 }
 
-/* Replaces what is in a range: its pages must read as zero. charged: of them.
- */
+/* Replaces what is in a range, of which so many pages are charged: all must
+ * read as zero. */
 static int replace(uint64_t start, uint64_t size, uint32_t prot, bool reserve,
                    uint64_t charged)
 {
@@ -139,7 +139,8 @@ static int replace(uint64_t start, uint64_t size, uint32_t prot, bool reserve,
 int mem_place(uint64_t start, uint64_t size, uint32_t prot, uint32_t flags)
 {
     bool discard = false, reserve = flags & VMA_RESERVE;
-    uint64_t pages = size / LIMIT_PAGE_SIZE, charged = 0;
+    int64_t pages = (int64_t)(size / LIMIT_PAGE_SIZE);
+    uint64_t charged = 0;
     mem_file_store_range(start, start + size); /* may wait: before all else */
     if (vma_prepare(VMA_PER_STEP) < 0)
         return -ENOMEM;
@@ -154,7 +155,7 @@ int mem_place(uint64_t start, uint64_t size, uint32_t prot, uint32_t flags)
         flags |= VMA_DISCARD;
     struct vma *vma = vma_insert(start, start + size, prot, flags);
     if (!reserve)
-        mem_charge_over(vma_account(vma), pages, (int64_t)(pages - charged));
+        mem_charge_over(vma_account(vma), pages, pages - (int64_t)charged);
     if (!(flags & VMA_FILE))
         vma_merge(start, start + size);
     return 0;

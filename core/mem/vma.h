@@ -111,7 +111,7 @@ static inline uint64_t mem_round_up(uint64_t size)
 /* Pages promised to an account change by delta (account.c). */
 void mem_charge(enum mem_account account, int64_t pages_delta);
 /* The same, of pages that were charged in part before: so many are new. */
-void mem_charge_over(enum mem_account account, uint64_t pages,
+void mem_charge_over(enum mem_account account, int64_t pages_delta,
                      int64_t pages_more);
 /* Unmaps a range of the application's in the base. */
 void mem_give_back(uint64_t start, uint64_t size);

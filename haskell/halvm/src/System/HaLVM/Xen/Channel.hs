@@ -187,9 +187,10 @@ makeLink peer bell ring forget release = mask_ $ do
 -- where it never waits, as with a side that rings all the time.
 fork :: Link -> IO () -> IO ()
 fork link action = modifyMVar_ (linkThreads link) $ \threads -> do
-  thread <- forkIOWithUnmask (\unmask -> unmask action `catch` \e -> case fromException e of
-    Just killed -> throwIO (killed :: AsyncException)
-    Nothing -> failLink link e)
+  thread <- forkIOWithUnmask $ \unmask -> unmask action `catch` \e ->
+    case fromException e of
+      Just killed -> throwIO (killed :: AsyncException)
+      Nothing -> failLink link e
   pure (thread : threads)
 
 -- | The link ends when the key is gone, which goes with its domain.

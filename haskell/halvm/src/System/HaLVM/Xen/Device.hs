@@ -4,14 +4,15 @@
 module System.HaLVM.Xen.Device
   ( DomainId (..), Access (..)
   , Device, openDevice, withDevice, closeDevice, waitReadable, waitWritable
-  , xenError, xenFail, isAgain, wholly
+  , xenError, xenFail, isAgain, wholly, whollyOr
   ) where
 
 import Control.Concurrent
   ( ThreadId, forkIO, myThreadId, threadWaitRead, threadWaitWrite, throwTo )
 import Control.Concurrent.MVar
 import Control.Exception
-  ( SomeException, bracket_, mask_, throwIO, try, uninterruptibleMask_ )
+  ( SomeException, bracket_, mask_, onException, throwIO, try
+  , uninterruptibleMask_ )
 import Control.Monad (forM_)
 import Data.List (delete)
 import Data.Word (Word16)
@@ -81,10 +82,19 @@ waitWith wait (Device path place waiting) = do
 -- | The action in a thread of its own, masked, and its result: who waits for it
 -- may be interrupted, it is done to its end.
 wholly :: IO a -> IO a
-wholly action = do
+wholly = whollyOr (const (pure ()))
+
+-- | The same, and what is done with a result that nobody waits for any more.
+whollyOr :: (a -> IO ()) -> IO a -> IO a
+whollyOr orphan action = mask_ $ do
   place <- newEmptyMVar
-  _ <- mask_ (forkIO (try action >>= putMVar place))
-  readMVar place >>= either (\e -> throwIO (e :: SomeException)) pure
+  _ <- forkIO (try action >>= putMVar place)
+  result <- readMVar place `onException`
+    forkIO (readMVar place >>= either ignored orphan)
+  either throwIO pure result
+  where
+    ignored :: SomeException -> IO ()
+    ignored _ = pure ()
 
 xenError :: String -> Errno -> IOError
 xenError what errno = errnoToIOError what errno Nothing Nothing

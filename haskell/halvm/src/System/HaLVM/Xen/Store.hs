@@ -410,7 +410,7 @@ atomicallyInStore store action
         value <- try (restore (action store { storeTransaction = t }))
         case value of
           Left e -> do
-            void (end t "F") `catchIOError` const (pure ())
+            giveUp t
             if again e then pure Nothing else throwIO e
           Right v -> (Just v <$ end t "T") `catchIOError` \e ->
             if again (toException e) then pure Nothing else ioError e
@@ -421,18 +421,12 @@ atomicallyInStore store action
                     threadDelay (min 10000 (100 * (1001 - left)))
                     attempt (left - 1)
     -- One that nobody waits for any more is ended.
-    begin = do
-      place <- newEmptyMVar
-      _ <- forkIO (try (ask store "transaction" opBegin 0 [B.singleton 0]
-        >>= number) >>= putMVar place)
-      begun <- readMVar place `onException` forkIO (readMVar place >>= giveUp)
-      either throwIO pure begun
+    begin = whollyOr giveUp $
+      ask store "transaction" opBegin 0 [B.singleton 0] >>= number
     number begun = case C.readInt begun of
       Just (n, rest) | n > 0, B.all (== 0) rest -> pure (fromIntegral n)
       _ -> xenFail "transaction" eIO
-    giveUp :: Either SomeException Word32 -> IO ()
-    giveUp = either (const (pure ()))
-      (\t -> void (end t "F") `catchIOError` const (pure ()))
+    giveUp t = void (end t "F") `catchIOError` const (pure ())
     end t how = wholly (ask store "transaction" opEnd t [text how])
     again e = case fromException e of
       Just io -> ioe_errno io == code eAGAIN
@@ -451,8 +445,8 @@ watchKey store key = mask_ $ do
              , stateTokens = stateTokens s + 1 }
          , watch )
   -- It may be there already when we are interrupted.
-  void (ask store key opWatch 0 (watchTexts watch))
-    `onException` (forgetWatch watch >> forkIO (unwatch watch))
+  whollyOr (const (unwatch watch)) (void (ask store key opWatch 0 (watchTexts watch)))
+    `onException` forgetWatch watch
   pure watch
 
 watchTexts :: Watch -> [ByteString]
